@@ -294,12 +294,15 @@ def longpoll() -> None:
     def write(number: int) -> None:
         Book.objects.create(shelf=shelf, title=f"book {number}", pages=time.time_ns() // 1000 % 2**31)
 
-    with server() as (port, processor):
-        found = {}
+    found = {}
+    with server("realtime.asgi") as (port, processor):
         for name, client in (("WebSocket", socket), ("long poll", polls)):
             found[name] = asyncio.run(spent(client, port, processor, cookies, shelf.pk, write))
         request = asyncio.run(preflights(port, processor))
+    with server("tests.asgi") as (port, processor):  # without the middleware
+        through_django = asyncio.run(spent(polls, port, processor, cookies, shelf.pk, write))
     tell("long poll and WebSocket: µs a change and client", found["long poll"], found["WebSocket"])
+    tell("the same without LongPollMiddleware", through_django, found["WebSocket"])
     tell("long poll and any request to Django: µs", found["long poll"], request)
 
 
@@ -548,14 +551,14 @@ async def polls(port: int, cookie: str, asked: dict[str, Any], arrived: asyncio.
 
 
 @contextmanager
-def server() -> Iterator[tuple[int, Callable[[], float]]]:
+def server(application: str) -> Iterator[tuple[int, Callable[[], float]]]:
     """Run daphne on the same database; yield its port, and a function for its processor time in seconds."""
     from tests.support.processes import Process, free_port, serves
 
     port, settings = free_port(), "tests.connections.transports.settings"
     with tempfile.TemporaryDirectory() as folder:
         process = Process(
-            [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "tests.asgi:application"],
+            [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), f"{application}:application"],
             log=Path(folder) / "daphne.log",
             ready=lambda: serves(port),
             env={**os.environ, "DJANGO_SETTINGS_MODULE": settings},

@@ -10,12 +10,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo_project.settings")
 django_application = get_asgi_application()
 
 # This import reaches models, so it must follow get_asgi_application(), which sets up Django.
-from realtime.routing import websocket_urlpatterns  # noqa: E402
+from realtime.routing import LongPollMiddleware, websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         # daphne does not serve static files; a real site leaves them to its web server or WhiteNoise
-        "http": ASGIStaticFilesHandler(django_application),
+        "http": LongPollMiddleware(ASGIStaticFilesHandler(django_application)),
         "websocket": URLRouter(websocket_urlpatterns),
     }
 )

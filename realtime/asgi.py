@@ -13,6 +13,8 @@ from django.core.asgi import get_asgi_application
 
 _django = get_asgi_application()
 
-from realtime.routing import websocket_urlpatterns  # noqa: E402  # imports models, which are there by now
+from realtime.routing import LongPollMiddleware, websocket_urlpatterns  # noqa: E402  # imports models
 
-application = ProtocolTypeRouter({"http": _django, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter(
+    {"http": LongPollMiddleware(_django), "websocket": URLRouter(websocket_urlpatterns)},
+)

@@ -10,11 +10,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 # Before the routes, which import models.
 django_application = get_asgi_application()
 
-from realtime.routing import websocket_urlpatterns  # noqa: E402
+from realtime.routing import LongPollMiddleware, websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": django_application,
+        "http": LongPollMiddleware(django_application),
         "websocket": URLRouter(websocket_urlpatterns),
     }
 )

@@ -9,11 +9,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext
 
 from realtime.exceptions import InvalidArguments
-from realtime.streams.choices import sentence_of
+from realtime.streams.choices import limit_sentence, sentence_of
 from realtime.streams.decorators import signature
 from realtime.streams.value_lists import alternatives
 
@@ -27,7 +27,6 @@ _PLACE = re.compile(r" - at `\$((?:\.\w+|\[(?:\d+|\.\.\.)\])*)`\Z")
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _UNKNOWN = re.compile(r"unknown field `(.+?)`")
-_LIMIT = re.compile(r"\AExpected `[^`]*` (?:(>=|<=) (\S+?)|[^,\s].*)(?: - at |\Z)")
 
 
 def convert_arguments(
@@ -78,10 +77,8 @@ def _explain(text: str, annotation: Any) -> tuple[str, str]:
         return f"{place}.{match[1]}", "There is no field of this name."
     if " in `$" in text:  # about a key
         return place, str(RegexValidator.message)
-    if match := _LIMIT.search(text):
-        validator = {">=": MinValueValidator, "<=": MaxValueValidator}.get(match[1] or "")
-        message: Any = validator.message if validator else RegexValidator.message
-        return place, str(message % {"limit_value": match[2]} if validator else message)
+    if sentence := limit_sentence(text):
+        return place, sentence
     for name, index in _STEP.findall(place):
         annotation = next(_inner(annotation, name, index), Any)
     return place, str(sentence_of(annotation))

@@ -19,6 +19,11 @@ class AwaitedCalls:
         """The keys of all awaited operations."""
         return {key for calls in self._calls.values() for key in calls}
 
+    @property
+    def clients(self) -> set[Client]:
+        """The clients whose calls are awaited."""
+        return {client for client, calls in self._calls.items() if calls}
+
     def add(self, client: Client, key: str, call: str) -> None:
         self._calls.setdefault(client, {})[key] = call
 

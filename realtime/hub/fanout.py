@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from realtime.hub.subscribers import Client, Delivery, Subscribers
@@ -32,12 +32,13 @@ def fan_out(
     calls: Mapping[Client, tuple[str, ...]],
     also: Iterable[Client] = NOBODY,
     without_cursor: Collection[int] = (),
+    chosen: Callable[[Client], bool] | None = None,
 ) -> list[Addressed]:
     """Return the deliveries of a tick for the clients that are still subscribed.
 
     `calls` are those whose effects the tick has; the clients in `also` get a frame in any case. Each distinct set of
     deltas has one frame, and clients that need nothing else share one delivery. Patches of live queries
-    `without_cursor` are also there in short.
+    `without_cursor` are also there in short. Only subscribers that are `chosen` get deltas.
     """
     parts: defaultdict[Client, list[bytes]] = defaultdict(list)
     accepted: defaultdict[Client, list[tuple[Subscription, int, str]]] = defaultdict(list)
@@ -55,7 +56,7 @@ def fan_out(
     if len(tick.deltas) == 1 and not caught_up and not calls and not also:
         # the usual case: the subscribers of one live query
         [(query, delta)] = tick.deltas.items()
-        forms = _forms(query, delta, subscribers)
+        forms = _forms(query, delta, subscribers, chosen)
         return [
             Addressed(_delivery(tick, log, [part], delta.short(form) if query in without_cursor else None), clients)
             for form, part, clients in forms
@@ -63,7 +64,7 @@ def fan_out(
 
     shorts: dict[int | tuple[int, ...], Encoded | None] = {}
     for query, delta in tick.deltas.items():
-        for form, part, clients in _forms(query, delta, subscribers):
+        for form, part, clients in _forms(query, delta, subscribers, chosen):
             if query in without_cursor:
                 shorts[id(part)] = delta.short(form)
             for client in clients:
@@ -92,9 +93,13 @@ def fan_out(
     return deliveries + [addressed for addressed in shared.values() if addressed.clients]
 
 
-def _forms(query: int, delta: SharedDelta, subscribers: Subscribers) -> list[tuple[Form, bytes, list[Client]]]:
+def _forms(
+    query: int, delta: SharedDelta, subscribers: Subscribers, chosen: Callable[[Client], bool] | None
+) -> list[tuple[Form, bytes, list[Client]]]:
     """Return the encoded forms of a delta, each with its recipients."""
     clients = subscribers.of(query)
+    if chosen is not None:
+        clients = {client: received for client, received in clients.items() if chosen(client)}
     if not clients:
         return []
     if (common := subscribers.common_form(query, delta.base)) is not None:

@@ -350,6 +350,13 @@ class Hub:
                 exits.finish(end for pool in [*pools, *(log.thread for log in self.tasks)] for end in pool.close())
             raise
 
+    def positions(self) -> dict[int, str]:
+        """Return the cursor of each log from which clients can resume that have received everything.
+
+        A log has none while some of its clients are ahead of others.
+        """
+        return {log.number: log.resume for log in self.tasks if log.resume}
+
     async def _sweep_until_empty(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -357,7 +364,7 @@ class Hub:
             self._slow.sweep()
             clients, unread = list(self._clients), list[Client]()
             for start in range(0, len(clients), SWEPT_AT_ONCE):
-                positions = {log.number: log.resume for log in self.tasks if log.resume}
+                positions = self.positions()
                 for client in clients[start : start + SWEPT_AT_ONCE]:
                     if client in self._clients:
                         call_client(client, client.sweep, loop.time(), positions)

@@ -16,18 +16,18 @@ from realtime.conf import limits
 from realtime.exceptions import ClientError, InternalError
 from realtime.hub.awaited_calls import AwaitedCalls
 from realtime.hub.counters import count
-from realtime.hub.fanout import fan_out
+from realtime.hub.frames import RoundFrames
 from realtime.hub.live_query_limits import LiveQueryLimits
 from realtime.hub.pacing import Pacing
 from realtime.hub.pubsub.notifications import Waiter
-from realtime.hub.subscribers import Client, Subscribers, call_client, end_client
+from realtime.hub.subscribers import Client, Subscribers, call_client
 from realtime.hub.text_relay import TextRelay
 from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
 from realtime.hub.waiting import QueryRequest, WaitingClients
 from realtime.protocol.effects import Subscription
 from realtime.queries.opening import RowsPart
 from realtime.queries.query_key import QueryKey
-from realtime.queries.round import Round
+from realtime.queries.round import HandOut, Round
 from realtime.queries.tail import Tail
 from realtime.queries.tick import Cost, Tick, Want
 from realtime.streams.stream import ModelStream
@@ -107,6 +107,8 @@ class LogWorker:
         self.pacing = Pacing(is_apart=start is not None)
         self._waiting = WaitingClients()
         self._calls = AwaitedCalls()
+        self._frames: RoundFrames | None = None  # of the current round
+        self._access_checked = False  # for the current round
         self._stalled = False  # the log cannot be read, and clients know that they may be stale
         self._clients = clients
         self._users = users  # those of all clients
@@ -274,10 +276,14 @@ class LogWorker:
         self._calls.due = False
         # a live query that is opened in parts has no subscribers yet
         retired = self.subscribers.take_retired() - {item.want.key for item in self._waiting}
-        round = Round()
+        bound = {item.client for item in self._waiting.serving} | self._calls.clients
+        frames = self._frames = RoundFrames(self.number, self.subscribers, bound)
+        self._access_checked = False
+        round = Round(None if self._stalled else self._hand_out(frames))
         try:
             tick = await self._tick(round, retired)
         except BaseException:
+            self._frames = None
             self._waiting.fail()
             self.subscribers.retired |= retired
             raise
@@ -286,17 +292,14 @@ class LogWorker:
         self.started.set()
         if tick.deferred:
             served = self._waiting.defer(served, tick.deferred)
-        if tick.access:
-            # before any frame is sent: rows written after a revocation must not reach revoked clients
-            for client in list(self._clients):
-                call_client(client, client.reauthorize, tick.access)
+        self._check_access(tick)
         self._refuse_failed(tick, served)
         if self._texts and any(delta.refers for delta in tick.deltas.values()):
             self._texts.flush(self.alias)
         for item in served:
             if item.subscription is None and item.want in tick.parts:  # it has missed too much: it subscribes again
                 call_client(item.client, item.client.move, self.subscribers.number(item.want.key))
-        self._deliver(tick, served)
+        self._deliver(frames, tick, served)
         for item in served:
             if (part := tick.parts.get(item.want)) is not None:
                 call_client(item.client, self._send_part, item, part)
@@ -318,6 +321,32 @@ class LogWorker:
         if tick.resets:
             count("resets", amount=tick.resets)
         count("tick_seconds", self.alias, amount=seconds)
+
+    def _hand_out(self, frames: RoundFrames) -> HandOut:
+        """Return what the thread of a round calls to have these frames sent before its end."""
+        loop = asyncio.get_running_loop()
+
+        def hand_out(tick: Tick, left: Collection[int]) -> None:
+            loop.call_soon_threadsafe(self._send_early, frames, tick, left)
+
+        return hand_out
+
+    def _send_early(self, frames: RoundFrames, tick: Tick, left: Collection[int]) -> None:
+        """Send what a round has for clients that it has nothing else for."""
+        if frames is self._frames:  # it has not failed
+            self.resume = ""  # some clients are ahead of it
+            self._check_access(tick)
+            frames.send_early(tick, left)
+
+    def _check_access(self, tick: Tick) -> None:
+        """Let clients check their access again, if a round requires it, before any of its frames is sent.
+
+        So rows written after a revocation do not reach clients whose access has been revoked.
+        """
+        if tick.access and not self._access_checked:
+            self._access_checked = True
+            for client in list(self._clients):
+                call_client(client, client.reauthorize, tick.access)
 
     async def _tick(self, round: Round, retired: Collection[QueryKey]) -> Tick:
         """Compute a tick in the thread; abandon both if one live query takes too long."""
@@ -369,33 +398,13 @@ class LogWorker:
         else:
             self._waiting.park(request)
 
-    def _deliver(self, tick: Tick, served: list[QueryRequest]) -> None:
+    def _deliver(self, frames: RoundFrames, tick: Tick, served: list[QueryRequest]) -> None:
         for item in served:
             if (answer := tick.answers.get(item.want)) is not None:
                 self.subscribers.add(item.client, answer.query, item.want.key, item.stream, number=answer.number)
         calls = self._calls.pop(tick.ran)
         stalled, self._stalled = (self.subscribers.clients if self._stalled else ()), False
-        frames = size = 0
-        deliveries = fan_out(
-            tick,
-            served,
-            self.subscribers,
-            log=self.number,
-            calls=calls,
-            also=stalled,
-            without_cursor={query for query in tick.deltas if not self.subscribers.needs_cursor(query)},
-        )
-        for delivery, clients in deliveries:
-            frames += len(clients)
-            size += len(clients) * (delivery.short or delivery.frame).size
-            for client in clients:
-                try:
-                    client.deliver(delivery)
-                except Exception:
-                    end_client(client)
-        if frames:
-            count("frames", amount=frames)
-            count("frame_bytes", amount=size)
+        frames.send_rest(tick, served, calls=calls, also=stalled)
 
 
 class Pool(Protocol):

@@ -7,7 +7,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Set
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from realtime.auth.limits import Quota
 from realtime.auth.revocation import Access
@@ -22,6 +22,7 @@ from realtime.streams.stream import ModelStream
 
 logger = logging.getLogger("realtime.log")
 
+_NONE: Final[Set[int]] = frozenset()
 CURSOR_SECONDS = 1.0  # after which the next change of a live query brings its subscribers a cursor
 
 
@@ -128,6 +129,10 @@ class Subscribers:
     def of(self, query: int) -> Mapping[Client, Received]:
         """Return the subscribers of a live query."""
         return self._clients.get(query, {})
+
+    def queries_of(self, client: Client) -> Set[int]:
+        """Return the live queries of a client."""
+        return self._queries.get(client, _NONE)
 
     def common_form(self, query: int, base: int) -> Form | None:
         """Return the form of a delta with this base that all subscribers get; None if they may get several."""

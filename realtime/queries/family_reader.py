@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from django.db import DatabaseError
@@ -30,18 +30,15 @@ class FamilyReader:
         self._router = router
         self._reading: Family | None = None
 
-    def read(self, routed: Mapping[LiveQuery, Changed], round: Round) -> Collection[LiveQuery]:
-        """Read the changed rows of similar live queries together; return these live queries."""
-        ready: set[LiveQuery] = set()
+    def read(self, routed: Mapping[LiveQuery, Changed], round: Round) -> Iterator[Collection[LiveQuery]]:
+        """Read the changed rows of similar live queries together; yield these live queries as they have been read."""
         wanted: defaultdict[Families, dict[LiveQuery, Collection[str]]] = defaultdict(dict)
         for query, changed in routed.items():
             if changed is not ALL_ROWS and len(changed) <= FEW_ROWS and query.asks_of_rows:
                 wanted[self._router.index(query).families][query] = changed
         for families, queries in wanted.items():
             for family, some in _together(families, queries, round).items():
-                if self._look_up(family, some, round):
-                    ready.update(some)
-        return ready
+                yield from self._look_up(family, some, round)
 
     def pause_abandoned(self) -> None:
         """Let the live queries that an abandoned round was reading together be read one by one for a while."""
@@ -57,27 +54,29 @@ class FamilyReader:
             extra={"stream": family.stream},
         )
 
-    def _look_up(self, family: Family, queries: Mapping[LiveQuery, Collection[str]], round: Round) -> bool:
-        """Read the changed rows of a family; return False if that has failed."""
+    def _look_up(
+        self, family: Family, queries: Mapping[LiveQuery, Collection[str]], round: Round
+    ) -> Iterator[Collection[LiveQuery]]:
+        """Read the changed rows of a family; yield its live queries as they have been read, until one fails."""
         first = next(iter(queries))
         instances: dict[Any, Any] = {}
         shared = SharedRows()
-        try:
-            with applied(first.key):
-                for some in family.portions(queries):
+        for some in family.portions(queries):
+            try:
+                with applied(first.key):
                     _take_rows(self._read_portion(family, some, instances, round), some, shared, round)
-        except (GivenUp, ReadsAudience):
-            raise
-        except Exception as error:
-            self._reading = None
-            family.pause()
-            if isinstance(error, DatabaseError | NeedsCare):  # the transaction is aborted
-                raise NeedsCare from error
-            return False
-        if not may_be_for_all(type(first.stream)):
-            for query in queries:
-                query.planner.check_sharing()
-        return True
+            except (GivenUp, ReadsAudience):
+                raise
+            except Exception as error:
+                self._reading = None
+                family.pause()
+                if isinstance(error, DatabaseError | NeedsCare):  # the transaction is aborted
+                    raise NeedsCare from error
+                return
+            if not may_be_for_all(type(first.stream)):
+                for query in some:
+                    query.planner.check_sharing()
+            yield some
 
     def _read_portion(
         self, family: Family, queries: Mapping[LiveQuery, Collection[str]], instances: dict[Any, Any], round: Round

@@ -79,6 +79,13 @@ class ValueQuery(LiveQuery):
         delta = Delta(query=self.id) if keys == self.keys else self.resume(keys, ALL_ROWS)
         return SharedDelta(delta), keys
 
+    def catch_up(self, changed: Changed) -> tuple[SharedDelta, Present]:
+        return self.reset()
+
+    def reset(self, *, whole: bool = False) -> tuple[SharedDelta, Present]:
+        keys = self.read_keys()
+        return SharedDelta(self.resume(keys, ALL_ROWS)), keys
+
     def resume(self, present: Present, changed: Changed, past: Past | None = None) -> Delta:
         if changed is not ALL_ROWS and not changed:
             return Delta(query=self.id)

@@ -223,19 +223,12 @@ class LiveQuery:
         whole = self.planner.ask().whole or whole
         was = self.keys
         by_row = self.maintenance is Maintenance.CHANGED_ROWS
-        if isinstance(was, set):
-            if by_row and not whole and changed is not ALL_ROWS:
-                self.reordered = False
-                return self._delta_of(changed, was)
-            self.reordered = True
-            keys = self._read_keys()
-            return self._reset(keys), keys
+        if isinstance(was, set) and by_row and not whole and changed is not ALL_ROWS:
+            self.reordered = False
+            return self._delta_of(changed, was)
+        if isinstance(was, set) or (changed is ALL_ROWS and not whole):
+            return self.reset(whole=whole)
         keys = self._read_whole() if whole else self._read_keys()
-        if changed is ALL_ROWS and not whole:
-            self.reordered = True
-            reset = self._reset(keys)
-            self._note_digests(keys, self.reader.encoded)
-            return reset, keys
         was = list(was)
         had = set(was)
         if whole:
@@ -270,9 +263,33 @@ class LiveQuery:
         finally:
             self.reordered = False
 
-    def _reset(self, keys: Present) -> SharedDelta:
+    def catch_up(self, changed: Changed) -> tuple[SharedDelta, Present]:
+        """Return a delta for subscribers with the rows of any moment since the stored state, and the current state.
+
+        `changed` are the keys that have changed since that state.
+        """
+        analysis = self.planner.ask()
+        others_vary = analysis.open or self.planner.is_timed()  # unchanged rows may have left and come back
+        if not changed or changed is ALL_ROWS or analysis.whole or others_vary or self._looks_at_rows(analysis):
+            return self.reset()
+        delta = self.resume(self._read_keys(), changed)
+        self.reordered = True
         self.sent.note_reset()
-        return SharedDelta(self.resume(keys, ALL_ROWS))
+        return SharedDelta(delta), list(delta.order or ())
+
+    def reset(self, *, whole: bool = False) -> tuple[SharedDelta, Present]:
+        """Return a delta with all rows, for subscribers with the rows of any moment, and the current state.
+
+        `whole` keeps what later deltas need to compare all rows.
+        """
+        whole = self.planner.ask().whole or whole
+        keys = self._read_whole() if whole else self._read_keys()
+        self.reordered = True
+        self.sent.note_reset()
+        delta = SharedDelta(self.resume(keys, ALL_ROWS))
+        if not whole:
+            self._note_digests(keys, self.reader.encoded)
+        return delta, keys
 
     def _shared(
         self,

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,14 @@ from realtime.streams.surroundings import SITE
 if TYPE_CHECKING:
     from realtime.queries.livequery import LiveQuery
     from realtime.queries.query_key import QueryKey
-
+    from realtime.queries.tick import Tick
 
 logger = logging.getLogger("realtime.log")
+
+EARLY_SECONDS = 0.05  # after which a round hands out what it has, and again each time
+
+HandOut = Callable[["Tick", Collection[int]], None]
+"""Takes the next deltas of a round that has not ended, and the live queries that it has not read yet."""
 
 
 class GivenUp(Exception):
@@ -49,9 +54,13 @@ class Round:
 
     The tick's thread notes which live query it reads. Another thread may check how long that takes, and abandon the
     round. The tick then ends as soon as this read returns, without touching anything else.
+
+    `hand_out` is called in the tick's thread, if the round takes longer, with deltas that need not wait for its end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hand_out: HandOut | None = None) -> None:
+        self._hand_out = hand_out
+        self._next_early = time.monotonic() + EARLY_SECONDS
         self.touched: set[LiveQuery] = set()  # live queries with data that was read in this round
         self.expanded: dict[Any, Any] = {}  # expansions of the changes since older cursors
         self.failed: set[QueryKey] = set()  # live queries that could not be read; the reason is logged
@@ -120,6 +129,21 @@ class Round:
     def seconds(self) -> Mapping[QueryKey, float]:
         """How long each live query was read, in a round that has ended."""
         return self._seconds
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it is time to hand out what has been read."""
+        return self._hand_out is not None and time.monotonic() >= self._next_early
+
+    def hand_out(self, tick: Tick, left: Collection[int]) -> None:
+        """Hand out the deltas of a part of the tick; `left` are the live queries that are still to be read."""
+        if self._hand_out is not None:
+            self._hand_out(tick, left)
+        self._next_early = time.monotonic() + EARLY_SECONDS
+
+    def keep_to_itself(self) -> None:
+        """Hand out nothing before the end."""
+        self._hand_out = None
 
     def slow(self, seconds: float) -> tuple[QueryKey, ...]:
         """Return the live queries being read, if the round has spent more than this many seconds on them."""

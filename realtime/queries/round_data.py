@@ -15,6 +15,7 @@ from realtime.queries.membership import Members, Present
 from realtime.queries.query_key import QueryKey
 from realtime.queries.recent_changes import Changes
 from realtime.queries.round import Round
+from realtime.queries.shared_delta import SharedDelta
 from realtime.queries.tick import Tick, Want
 
 
@@ -41,6 +42,19 @@ class RoundData:
     present: dict[LiveQuery, Present] = field(default_factory=dict)  # of live queries that were opened or have changed
     due: dict[LiveQuery, float] = field(default_factory=dict)  # when these change by time alone; infinity if never
     gives_way: bool = False  # no want was answered
+    next_deltas: dict[LiveQuery, SharedDelta] = field(default_factory=dict)  # that were not handed out yet
+
+    def put_delta(self, query: LiveQuery, delta: SharedDelta, present: Present) -> None:
+        """Put a delta into the tick, and what the live query has now."""
+        self.present[query] = present
+        if delta:
+            self.tick.resets += delta.reset
+            self.tick.deltas[query.id] = self.next_deltas[query] = delta
+
+    def take_next_deltas(self) -> dict[LiveQuery, SharedDelta]:
+        """Return the deltas since the last call."""
+        deltas, self.next_deltas = self.next_deltas, {}
+        return deltas
 
     def is_late(self) -> bool:
         return time.perf_counter() > self.deadline

@@ -34,6 +34,11 @@ class ShownTexts:
                 found[name.model, name.key][name.field] = text
         return found
 
+    @property
+    def shows_any(self) -> bool:
+        """Whether the last tick had live texts, or live queries withhold rows because of them."""
+        return bool(self._texts or self._withholding)
+
     def withheld_seconds(self) -> float:
         """Return the seconds until a row that was withheld must be sent; infinity if there is none."""
         return min((query.sent.seconds() for query in self._open()), default=math.inf)

@@ -1,7 +1,9 @@
 """Tail: the live queries of one log, and their tick: read new changes, compute deltas, encode each once.
 
 Everything here runs in one thread, and each tick in one transaction that sees one state of the database. So a frame
-brings exactly the state at its cursor, and the changes of one commit arrive together.
+brings exactly the state at its cursor, and the changes of one commit arrive together. A tick that takes long hands out
+deltas before its end, at the same cursor. If it then fails, the next one makes up for it: subscribers may have either
+state of these live queries.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.family_reader import FamilyReader
 from realtime.queries.formats import live_query
 from realtime.queries.livequery import LiveQuery
-from realtime.queries.membership import ALL_ROWS, AllRows, Members, Present
+from realtime.queries.membership import ALL_ROWS, AllRows, Members
 from realtime.queries.open_queries import OpenQueries
 from realtime.queries.probe import ReadsAudience
 from realtime.queries.query_key import QueryKey
@@ -34,7 +36,6 @@ from realtime.queries.round import GivenUp, QueryFailed, Round
 from realtime.queries.round_data import Joining, RoundData, by_key
 from realtime.queries.router import Router
 from realtime.queries.sent import RowMemory
-from realtime.queries.shared_delta import SharedDelta
 from realtime.queries.shown_texts import NO_TEXTS, ShownTexts
 from realtime.queries.tick import Cost, Tick, Want
 from realtime.streams.stream import ModelStream
@@ -81,6 +82,7 @@ class Tail:
         self._families = FamilyReader(self._router)
         self._answers = Answers(log, self._router, self._queries, self._memory, max_changes=max_changes)
         self._texts = ShownTexts(self._queries)
+        self._handed_out: set[LiveQuery] = set()  # by rounds that have not succeeded: subscribers may be ahead
         self._round = Round()  # the current round, or the last one
 
     @bypass_caches
@@ -121,6 +123,8 @@ class Tail:
                 self.log.begin()
             self._begun = False  # until this round has succeeded
             self._memory.texts = self._texts.sent(texts)
+            if texts or self._texts.shows_any:  # what is withheld decides from where clients must resume
+                round.keep_to_itself()
             try:
                 with self.log.snapshot(), SITE.applied():
                     round.interrupt = interruption(self.log.alias)
@@ -176,10 +180,13 @@ class Tail:
         ended = self._queries.discard(key)
         if ended is not None:
             self._due.pop(ended, None)
+            self._handed_out.discard(ended)
 
     def _take_separated(self, queries: Iterable[LiveQuery]) -> None:
         """Note live queries of audiences that have shared one until now."""
         for query in queries:
+            if self._handed_out:  # perhaps for what they shared
+                self._handed_out.add(query)
             self._answers.history.opened(query)
             if query.sent.withheld:
                 self._texts.watch(query)
@@ -235,22 +242,37 @@ class Tail:
                 affected.update(query.comparable_keys(overdue))
         changes = data.changes
         reloaded = self._now_due() | self._router.affected_by_row_models(() if changes is TOO_MANY else changes)
-        ready = self._families.read(
-            {query: keys for query, keys in routed.items() if query not in reloaded}, data.round
-        )
-        for query, changed in {**dict.fromkeys(reloaded, ()), **routed}.items():
+        ahead = self._handed_out & set(self._queries.values()) if self._handed_out else set()
+        left: Routed = {**{query: set() for query in reloaded}, **dict.fromkeys(ahead, ALL_ROWS), **routed}
+        alone = ahead | reloaded
+        for queries in self._families.read({query: left[query] for query in left if query not in alone}, data.round):
+            for query in queries:
+                if (quick := query.delta_of_read(left[query])) is not None:
+                    del left[query]
+                    data.put_delta(query, *quick)
+            self._hand_out(left, data)
+        for query, changed in list(left.items()):
+            del left[query]
             if query.key in data.round.failed:
                 continue
-            result: tuple[SharedDelta, Present] | None
-            if query in ready and (quick := query.delta_of_read(changed)) is not None:
-                result = quick
+            if query in ahead:
+                result = data.round.guarded(query, query.catch_up, ALL_ROWS if query in reloaded else changed)
             else:
                 result = data.round.guarded(query, query.refresh if query in reloaded else query.delta, changed)
             if result is not None:
-                change, data.present[query] = result
-                if change:
-                    data.tick.resets += change.reset
-                    data.tick.deltas[query.id] = change
+                data.put_delta(query, *result)
+            self._hand_out(left, data)
+
+    def _hand_out(self, left: Collection[LiveQuery], data: RoundData) -> None:
+        """Hand out the next deltas, if this round has taken long; `left` are the live queries still to be read."""
+        if not data.round.is_early:
+            return
+        deltas = data.take_next_deltas()
+        self._handed_out.update(deltas)
+        numbers = {number for query in left for number in self._queries.numbers(query)}
+        tick = Tick(before=data.tick.before, cursor=data.tick.cursor, access=data.tick.access)
+        tick.deltas = self._queries.for_audiences({query.id: delta for query, delta in deltas.items()})
+        data.round.hand_out(tick, numbers)
 
     def _answer(
         self,
@@ -344,6 +366,7 @@ class Tail:
         self._due = {query: due for query, due in self._due.items() if due < math.inf and query.key in self._queries}
         self.next_due = min(self._due.values(), default=math.inf)
         self._answers.store(data, members)
+        self._handed_out.clear()
         self.cursor = data.tick.cursor
         self._gave_way = data.gives_way
         data.tick.failed = failed

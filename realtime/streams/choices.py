@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, BadRequest, ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy
 from msgspec import Struct
@@ -41,12 +42,25 @@ class RefusedChoice(BadParameters, BadRequest):
     """`BadParameters` that Django answers with status 400 if a page raises it."""
 
 
-def refused_value(stream: str, name: str, annotation: Any) -> RefusedChoice:
+# what is read of msgspec's errors, which are not for users: a limit of `Annotated`, or a pattern
+_LIMIT = re.compile(r"\AExpected `[^`]*` (?:(>=|<=) (\S+?)|[^,\s].*)(?: - at |\Z)")
+
+
+def refused_value(stream: str, name: str, annotation: Any, error: Exception) -> RefusedChoice:
     """Return the refusal of a value that is not of the parameter's type. The sentence does not repeat the value."""
     text = f"The parameter {name!r} of the stream {stream!r} has a value of the wrong type."
     taken = item_types(annotation) or (annotation,)  # a single value is also taken in place of a list
     kinds = [kind for each in taken for kind in alternatives(each) if kind is not str]  # text can only be too long
-    return RefusedChoice(text, details={name: [_first_sentence(kinds)]})
+    return RefusedChoice(text, details={name: [limit_sentence(str(error)) or _first_sentence(kinds)]})
+
+
+def limit_sentence(error: str) -> str | None:
+    """Return a sentence for users about a value beyond a limit, by msgspec's text; None if it is about no limit."""
+    if (match := _LIMIT.search(error)) is None:
+        return None
+    validator = {">=": MinValueValidator, "<=": MaxValueValidator}.get(match[1] or "")
+    message: Any = validator.message if validator else RegexValidator.message
+    return str(message % {"limit_value": match[2]} if validator else message)
 
 
 def refused_choice(stream: str, error: ValidationError) -> RefusedChoice:

@@ -113,7 +113,7 @@ def signature(method: Callable[..., Any], *, skip: int) -> Signature:
     """Return the signature of a function, without its first `skip` parameters."""
     parameters = list(inspect.signature(method).parameters.items())[skip:]
     try:
-        hints = get_type_hints(method)
+        hints = get_type_hints(method, include_extras=True)
     except NameError:  # names that exist for type checkers only
         hints = {}
     return Signature(dict(parameters), hints)

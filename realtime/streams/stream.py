@@ -385,8 +385,9 @@ class ModelStream:
         """Return one parameter, converted. Raise `BadParameters`."""
         try:
             return cls._converted(name, value)
-        except (msgspec.ValidationError, ValidationError, ValueError, TypeError, OverflowError):
-            raise refused_value(cls.name, name, signature(cls.get_queryset, skip=1).hints.get(name)) from None
+        except (msgspec.ValidationError, ValidationError, ValueError, TypeError, OverflowError) as error:
+            annotation = signature(cls.get_queryset, skip=1).hints.get(name)
+            raise refused_value(cls.name, name, annotation, error) from None
 
     @classmethod
     def _clean_empty(cls, name: str, default: Any) -> Any:

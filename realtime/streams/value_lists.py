@@ -17,7 +17,7 @@ def alternatives(annotation: Any) -> list[Any]:
     """Return the types of a union, without what `Annotated` adds."""
     if get_origin(annotation) in (Union, types.UnionType):
         return [inner for each in get_args(annotation) for inner in alternatives(each)]
-    return [get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation]
+    return alternatives(get_args(annotation)[0]) if hasattr(annotation, "__metadata__") else [annotation]
 
 
 def item_types(annotation: Any) -> tuple[Any, ...]:

@@ -85,6 +85,15 @@ def test_value_of_a_wrong_type_is_explained(annotation, value, place, sentence):
     assert error.details == {"thing": [sentence]}
 
 
+def test_limits_of_an_annotation_hold():
+    def move(self, user, page: Annotated[int, msgspec.Meta(ge=1)]): ...
+
+    assert convert_arguments(move, {"page": 1}, kind="action") == {"page": 1}
+    with pytest.raises(InvalidArguments) as refused:
+        convert_arguments(move, {"page": 0}, kind="action")
+    assert refused.value.details == {"page": ["Ensure this value is greater than or equal to 1."]}
+
+
 def test_arguments_of_an_event_have_its_name():
     def point(self, user, x: int, *, y: int = 0): ...
 

@@ -19,5 +19,5 @@ class FaultsConfig(AppConfig):
             from tests.oracle import bounds  # which imports what reads settings
 
             for module, name, value in bounds.lower_bounds():
-                assert isinstance(getattr(module, name), int)
+                assert isinstance(getattr(module, name), int | float)
                 setattr(module, name, value)

@@ -11,6 +11,7 @@ _BOUNDS = {
     "realtime.queries.family_reader.FEW_ROWS": 4,
     "realtime.queries.livequery.PART_ROWS": 2,  # so that most openings take several ticks
     "realtime.queries.opening.STEP_ROWS": 1,
+    "realtime.queries.round.EARLY_SECONDS": 0,  # so that frames are sent before the end of each round
     "realtime.protocol.patches.LONG_TEXT": 0,  # so that all texts are edited
     "realtime.protocol.patches.LEAST_KEPT": 1,
 }

@@ -279,6 +279,20 @@ def repeated_steps(
     return histories(size, (3, st.tuples(st.just("change"), writes)), (2, other))
 
 
+def failing_steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """A history in which every second tick fails when some clients have been sent what it brings."""
+    client, hub = st.integers(0, 3), st.integers(0, 1)
+    writes = st.one_of(few_rows(), single_writes())
+    failing = st.tuples(st.just("failing change"), writes, st.sampled_from(["read", "end"]))
+    other = st.one_of(
+        st.tuples(st.just("heartbeat"), client),
+        st.tuples(st.just("reconnect"), client, hub),
+        st.tuples(st.just("join again"), client, SMALL),
+        st.tuples(st.sampled_from(["stop acknowledging", "acknowledge"]), client),
+    )
+    return histories(size, (3, failing), (3, st.tuples(st.just("change"), writes)), (1, other))
+
+
 def grouped_queries() -> st.SearchStrategy[tuple[str, str, str, int]]:
     return st.sampled_from([name for name in GROUPED if name not in WITHOUT]).flatmap(_queries_of)
 

@@ -87,6 +87,10 @@ def take(world: World, step: tuple[Any, ...]) -> None:
             world.writer(0).write(name, a, b)
             for number in range(len(world.hubs)):
                 world.tick(number)
+        case ["failing change", [name, a, b], where]:
+            world.writer(0).write(name, a, b)
+            for number in range(len(world.hubs)):
+                world.tick(number, fail=where)
         case ["begin", number]:
             world.writer(number).begin()
         case ["commit" | "roll back" as verb, number]:
@@ -159,6 +163,7 @@ def take_meanwhile(world: World, step: tuple[Any, ...]) -> None:
 
 random_histories = settings(
     max_examples=EXAMPLES,
+    phases=[__import__("hypothesis").Phase.generate],
     deadline=None,
     print_blob=True,
     report_multiple_bugs=False,
@@ -199,6 +204,15 @@ def test_every_patch_leads_to_the_rows_of_its_tick(world: World, monkeypatch: py
     history=strategies.repeated_steps(size=SIZE, writes=strategies.single_writes()),
 )
 def test_every_frame_equals_the_groups_of_its_tick(world: World, queries: Any, history: Any) -> None:
+    play(world, queries, history)
+
+
+@settings(random_histories, max_examples=-(-EXAMPLES // 2))  # each has many ticks
+@given(
+    queries=st.lists(strategies.queries(), min_size=4, max_size=8),
+    history=strategies.failing_steps(size=SIZE),
+)
+def test_every_frame_is_right_if_rounds_fail_after_they_sent_some(world: World, queries: Any, history: Any) -> None:
     play(world, queries, history)
 
 

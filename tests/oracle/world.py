@@ -79,12 +79,12 @@ class RecordingTail(Tail):
 
     def _read(self, wants: Any, batches: Any) -> Any:
         found = super()._read(wants, batches)
-        if self.fail_in_read:
-            self.fail_in_read = False
-            raise PlannedFailure
         keys = {*self._queries, *(want.key for want in wants)}
         state = {_wanted(key): expected.rows(_wanted(key)) for key in keys}
         self.states.setdefault(found.tick.cursor, {}).update(state)
+        if self.fail_in_read:  # frames may have been sent
+            self.fail_in_read = False
+            raise PlannedFailure
         return found
 
 
@@ -188,9 +188,9 @@ class Client:
             self._say(self.protocol.ack())
 
     def heartbeat(self) -> None:
-        if self.connection is not None and self._hub.log is not None and self._hub.log.position:
+        if self.connection is not None and self._hub.log is not None:
             now = self.world.loop.time() + self.connection._heartbeat_seconds
-            self.connection.sweep(now, {self._hub.log.number: self._hub.log.position})
+            self.connection.sweep(now, self._hub.positions())
             self.connection._last_heartbeat = self.connection.peer.received_at = self.world.loop.time()
 
     def pump(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Literal
 
+import msgspec
 import pytest
 from django.core.exceptions import BadRequest
 
@@ -105,6 +106,15 @@ class TestParameters:
             (uuid.UUID, "x", "Enter a valid UUID."),
             (Literal["open", "done"] | None, "x", CHOICE),
             (Annotated[Literal["open"], "of a column"], "x", CHOICE),
+            (Annotated[float | None, "of a price"], "x", "Enter a number."),
+            (Annotated[int, msgspec.Meta(ge=1)], "0", "Ensure this value is greater than or equal to 1."),
+            (Annotated[int, msgspec.Meta(ge=1)], "x", "Enter a whole number."),
+            (Annotated[str, msgspec.Meta(pattern="^a")], "b", "Enter a valid value."),
+            (
+                tuple[Annotated[int, msgspec.Meta(le=9)], ...],
+                ["1", "10"],
+                "Ensure this value is less than or equal to 9.",
+            ),
             (Colour, "x", CHOICE),
             (bool, "x", "This must be true or false."),
             (str, "x" * 1001, "Enter a valid value."),

@@ -81,11 +81,8 @@ def endpoint(
             try:
                 handshake = _check_handshake(request)
                 body = _body(request)
-                if goes_on(request) and (other := parked(handshake, request)) is not None:
-                    await _prove(request)
-                    messages = _messages(request, body, other.user, handshake.address)
-                    if (transport := go_on(handshake, request, messages)) is not None:
-                        return await view(TransportRequest(request, handshake, messages, transport))
+                if goes_on(request) and (incoming := await _continued(request, handshake, body)) is not None:
+                    return await view(incoming)
                 _forget_noise(request)
                 user = await look_up(handshake, get_hub().run(_receive, request), whose=lambda user: user)
                 messages = _messages(request, body, user, handshake.address)
@@ -99,6 +96,29 @@ def endpoint(
         return handle
 
     return decorate
+
+
+async def continued(request: ASGIRequest) -> TransportRequest | None:
+    """Return a request that continues the connection which the client's previous one parked; None if there is none.
+
+    The request's middleware need not have run. Raise `ProtocolError`.
+    """
+    return await _continued(request, _check_handshake(request), _body(request))
+
+
+async def _continued(request: ASGIRequest, handshake: Handshake, body: bytes) -> TransportRequest | None:
+    if (other := parked(handshake, request)) is None:
+        return None
+    await _prove(request)
+    messages = _messages(request, body, other.user, handshake.address)
+    transport = go_on(handshake, request, messages)
+    return None if transport is None else TransportRequest(request, handshake, messages, transport)
+
+
+def headers_of(request: HttpRequest) -> list[tuple[bytes, bytes]]:
+    """Return the headers of each answer to this request, for ASGI."""
+    response = _finish(request, HttpResponse(content_type="application/json"))
+    return [(name.lower().encode("ascii"), value.encode("latin1")) for name, value in response.items()]
 
 
 def _forget_noise(request: ASGIRequest) -> None:

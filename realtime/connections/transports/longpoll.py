@@ -28,17 +28,19 @@ from realtime.protocol.messages import (
 SETTLE_SECONDS = 5.0  # for subscriptions to become live, before a `wait=0` request is answered
 
 
-@endpoint("POST", goes_on=lambda request: _wait(request) > 0)
+@endpoint("POST", goes_on=lambda request: wait_seconds(request) > 0)
 async def longpoll(incoming: TransportRequest) -> HttpResponseBase:
     """Answer with an array of messages when all subscriptions are answered and one has news.
 
     Without news, answer after one heartbeat interval, or with `?wait=0` at once.
     """
-    return StreamingHttpResponse(_answer(incoming, _wait(incoming.request)), content_type="application/json")
-
-
-async def _answer(incoming: TransportRequest, wait: float) -> AsyncIterator[str]:
     # in the streamed body, for which sync middleware holds no thread
+    return StreamingHttpResponse(answer(incoming), content_type="application/json")
+
+
+async def answer(incoming: TransportRequest) -> AsyncIterator[str]:
+    """Yield the parts of the answer."""
+    wait = wait_seconds(incoming.request)
     now = asyncio.get_running_loop().time()
     waits, settles = now + wait, now + SETTLE_SECONDS
     texts: list[str] = []
@@ -65,7 +67,8 @@ async def _answer(incoming: TransportRequest, wait: float) -> AsyncIterator[str]
         yield f"{begin}{','.join(texts)}]"
 
 
-def _wait(request: ASGIRequest) -> float:
+def wait_seconds(request: ASGIRequest) -> float:
+    """Return how long the answer waits for news. Raise `BadMessage`."""
     try:
         wait = float(request.GET.get("wait", "inf"))
     except ValueError:

@@ -19,7 +19,8 @@ from realtime.changelog import get_changelog
 from realtime.connections.transports import request
 from realtime.exceptions import Code
 from realtime.hub.shutdown import drain
-from tests.connections.transports.inside import HELLO, call, kinds, messages, post, subscribe
+from tests.connections.transports import inside
+from tests.connections.transports.inside import HELLO, Middleware, call, kinds, messages, post, subscribe
 from tests.models import Book
 from tests.support.limits import limit
 from tests.support.streams import OpenBooks, registered
@@ -152,6 +153,11 @@ async def test_request_that_is_given_up_leaves_no_client(hub, shelf):
 
 class TestNextRequest:
     """It goes on with what the last one has found out: who asks, what they may see, and where they stand."""
+
+    @pytest.fixture(autouse=True, params=["through Django", "through the middleware"])
+    def way(self, request, monkeypatch) -> None:
+        if request.param == "through the middleware":
+            monkeypatch.setitem(globals(), "post", Middleware().post)
 
     @pytest.fixture(autouse=True)
     def lasting(self, hub, settings, monkeypatch):  # after the hub's own settings
@@ -320,7 +326,15 @@ class TestNextRequest:
     async def test_that_hangs_up_before_its_answer_leaves_nothing_behind(self, hub, shelf, ann, monkeypatch):
         monkeypatch.setattr(request, "PARK_SECONDS", 0.2)
         has = await self.begin(shelf, ann, "books")
-        await post("poll/", HELLO, subscribe("books", shelf=shelf.pk, **has), client=ann)  # and reads no answer
+        polling = asyncio.create_task(self.go_on(shelf, ann, has))
+        await self.under_way(hub)
+        polling.cancel()
+        await until(lambda: hub.clients == [])
+
+    async def test_whose_answer_is_never_read_leaves_nothing_behind(self, hub, shelf, ann, monkeypatch):
+        monkeypatch.setattr(request, "PARK_SECONDS", 0.2)
+        has = await self.begin(shelf, ann, "books")
+        await inside.post("poll/", HELLO, subscribe("books", shelf=shelf.pk, **has), client=ann)
         await until(lambda: hub.clients == [])
 
 

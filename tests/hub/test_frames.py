@@ -1,0 +1,138 @@
+"""Frames of one round: a client gets all that a round brings it in one, and does not wait for what is for others."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from realtime import ModelStream
+from realtime.auth.identity import Identity
+from realtime.hub import slow_queries
+from realtime.hub.hub import get_hub
+from tests.models import Book
+from tests.support.streams import registered
+from tests.support.waiting import seconds
+from tests.support.wire import WireClient, until
+
+
+class Last(ModelStream):
+    """The last book of a shelf, for which a round waits until the test lets it go on."""
+
+    model = Book
+    fields = ["title"]
+    partition_by = ["shelf"]
+    allow_anonymous = True
+    waits = False
+    reading: threading.Event
+    go_on: threading.Event
+
+    def authorize(self, user, shelf):
+        return True
+
+    def get_queryset(self, shelf):
+        if Last.waits:
+            Last.reading.set()
+            Last.go_on.wait(seconds(20))
+        return Book.objects.filter(shelf=shelf).order_by("-pk")[:1]  # read after those that are read together
+
+
+@pytest.fixture(autouse=True)
+def stream(settings, monkeypatch):
+    settings.REALTIME_QUERY_SECONDS = seconds(60)
+    monkeypatch.setattr(slow_queries, "SLOW_PART", 1.0)  # never read apart
+    monkeypatch.setattr("realtime.queries.round.EARLY_SECONDS", 0)
+    Last.waits, Last.reading, Last.go_on = False, threading.Event(), threading.Event()
+    with registered(last=Last):
+        yield
+        Last.go_on.set()
+
+
+def queries(client: WireClient) -> list[set[int]]:
+    """The live queries of each frame that has brought something."""
+    frames = [{delta["query"] for delta in frame["deltas"]} for frame in client.protocol.frames]
+    return [found for found in frames if found]
+
+
+async def test_client_does_not_wait_for_what_others_are_sent(shelf, add):
+    async with WireClient() as quick, WireClient() as late, WireClient() as both:
+        await quick.subscribe("top", shelf=shelf.pk)
+        await late.subscribe("last", shelf=shelf.pk)
+        await both.subscribe("top", id=1, shelf=shelf.pk)
+        await both.subscribe("last", id=2, shelf=shelf.pk)
+        seen = len(queries(both))
+        Last.waits = True
+        await add("a")
+        await until(lambda: quick.titles() == ["a"])
+        await until(Last.reading.is_set)
+        assert (late.titles(), both.titles(1), both.titles(2)) == ([], [], [])
+        assert get_hub().positions() == {}  # no cursor is true for all clients
+        Last.go_on.set()
+        await until(lambda: late.titles() == ["a"] and both.titles(2) == ["a"])
+        assert [len(found) for found in queries(both)[seen:]] == [2]  # the transaction is whole
+        await until(lambda: get_hub().positions())
+
+
+async def test_client_with_a_request_gets_the_answer_and_the_change_in_one_frame(shelf, add):
+    async with WireClient() as late, WireClient() as asking:
+        await late.subscribe("last", shelf=shelf.pk)
+        await asking.subscribe("top", id=1, shelf=shelf.pk)
+        Last.waits = True
+        await add("a")
+        await until(Last.reading.is_set)
+        asking.say(asking.protocol.subscribe(2, stream="last", params={"shelf": shelf.pk}))
+        Last.go_on.set()
+        await until(lambda: asking.protocol.live and asking.titles(2) == ["a"])
+        assert asking.titles(1) == ["a"]
+
+
+async def test_access_is_checked_before_the_first_frame_and_once(shelf, add, elsewhere, monkeypatch):
+    from django.contrib.auth.models import User
+
+    def rename_and_add() -> None:
+        from django.db import transaction
+
+        with transaction.atomic():
+            User.objects.filter(pk=user.pk).update(is_active=False)
+            Book.objects.create(shelf=shelf, title="a")
+
+    user = await elsewhere.soon(User.objects.create_user, "ann")
+    async with WireClient(Identity(str(user.pk))) as quick, WireClient() as late:
+        await quick.subscribe("top", shelf=shelf.pk)
+        await late.subscribe("last", shelf=shelf.pk)
+        events: list[str] = []
+        deliver, reauthorize = quick.connection.deliver, quick.connection.reauthorize
+        monkeypatch.setattr(quick.connection, "deliver", lambda each: (events.append("frame"), deliver(each)))
+        monkeypatch.setattr(quick.connection, "reauthorize", lambda who: (events.append("check"), reauthorize(who)))
+        Last.waits = True
+        await elsewhere.soon(rename_and_add)
+        await until(lambda: "frame" in events)
+        assert not Last.go_on.is_set()
+        Last.go_on.set()
+        await until(lambda: late.titles() == ["a"])
+        assert events[:2] == ["check", "frame"]
+        assert events.count("check") == 1
+
+
+async def test_round_that_fails_after_some_frames_is_repeated_for_all(shelf, add, caplog, monkeypatch):
+    async with WireClient() as quick, WireClient() as late:
+        await quick.subscribe("top", shelf=shelf.pk)
+        await late.subscribe("last", shelf=shelf.pk)
+        [log] = get_hub().logs
+        store = log._tail._store
+
+        def fail_once(data) -> None:
+            monkeypatch.setattr(log._tail, "_store", store)
+            raise ConnectionError
+
+        monkeypatch.setattr(log._tail, "_store", fail_once)
+        Last.waits = True
+        await add("a")
+        await until(lambda: quick.titles() == ["a"])
+        Last.waits = False
+        Last.go_on.set()
+        await until(lambda: late.titles() == ["a"])
+        assert quick.titles() == ["a"]
+        await add("b")
+        await until(lambda: quick.titles() == ["a", "b"] and late.titles() == ["b"])
+    assert "could not be read; trying again" in caplog.text
