@@ -15,7 +15,7 @@ def new_process():
     exempt_startup_objects.cache_clear()
     gc.unfreeze()
     yield
-    gc.unfreeze()
+    gc.freeze()  # as the first client of this process left it: other tests collect garbage, some again and again
 
 
 async def test_first_client_exempts_what_is_loaded_and_later_ones_do_not(db):

@@ -29,9 +29,9 @@ from django.db.models import (
 from django.db.models.expressions import RawSQL, Window
 from django.db.models.functions import Length, Lower, Random, RowNumber
 
-from realtime import live_value
+from realtime import ModelStream, live_value
 from realtime.checks.setup import check_querysets
-from tests.shapes.desk import Desk, Seen
+from tests.shapes.desk import Desk
 from tests.shapes.models import (
     BookCafe,
     Card,
@@ -163,7 +163,8 @@ if connection.vendor == "postgresql":
 def test_live_queries_equal_their_querysets_after_every_change(desk, shapes, fields):
     rng = random.Random(SEED)
     seed(rng)
-    clients = {name: _watched(desk, shape, fields) for name, shape in shapes.items()}
+    streams = {name: _stream(desk, shape, fields, captured=name == list(shapes)[-1]) for name, shape in shapes.items()}
+    clients = {name: desk.watch(stream, fresh=_fresh(shapes[name])) for name, stream in streams.items()}
     away = {name: [seen.past()] for name, seen in clients.items()}
     for _ in range(ROUNDS):
         write_some(rng)
@@ -175,9 +176,13 @@ def test_live_queries_equal_their_querysets_after_every_change(desk, shapes, fie
             away[name].append(seen.past())
 
 
-def _watched(desk: Desk, shape: Callable[..., Any], fields: list[str]) -> Seen:
-    stream = desk.stream(Card, lambda self: shape(Card.objects.all()), fields=fields, depends_on=EVERYTHING)
-    return desk.watch(stream, fresh=lambda self: _as_objects(shape(Card.objects.all(), "pk")))
+def _stream(desk: Desk, shape: Callable[..., Any], fields: list[str], *, captured: bool) -> type[ModelStream]:
+    options = {"fields": fields, "depends_on": EVERYTHING, "captured": captured}
+    return desk.stream(Card, lambda self: shape(Card.objects.all()), **options)
+
+
+def _fresh(shape: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: _as_objects(shape(Card.objects.all(), "pk"))
 
 
 def test_rows_with_keys_of_every_kind_are_put_moved_and_dropped(desk):

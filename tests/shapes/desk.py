@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import connection, connections, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream
@@ -27,6 +27,7 @@ from realtime.streams.registry import registry
 from tests.support.forms import form_for
 from tests.support.replica import Replica
 
+READS = {"tag_names": "tags", "remark_texts": "remarks"}  # the relation that a property of a model reads
 _numbers = itertools.count(1)
 
 
@@ -50,6 +51,7 @@ class Seen(Replica):
         found: dict[str, Any] = {}
         for instance in self._fresh(stream, **params) if self._fresh else stream.get_queryset(**params):
             found.setdefault(_key(instance.pk), instance)
+        _fetch_related(list(found.values()), self.stream.fields)
         return [(key, _row(instance, self.stream.fields)) for key, instance in found.items()]
 
     def check(self) -> None:
@@ -71,16 +73,19 @@ class Desk:
         self.seen: list[Seen] = []
         self._names: list[str] = []
 
-    def stream(self, model: Any, get_queryset: Callable[..., Any], **options: Any) -> type[ModelStream]:
-        """A stream, registered and captured."""
+    def stream(
+        self, model: Any, get_queryset: Callable[..., Any], *, captured: bool = True, **options: Any
+    ) -> type[ModelStream]:
+        """A stream, registered, and captured unless one that is made after it will be."""
         name = f"shape{next(_numbers)}"
         members = {"model": model, "fields": ["title"], "get_queryset": get_queryset, **options}
         stream: Any = type("ShapeStream", (ModelStream,), members)
         registry.add(name, stream)
         self._names.append(name)
-        install.install()
-        if settings.CAPTURE == "triggers":
-            triggers.install("default")
+        if captured:
+            install.install()
+            if settings.CAPTURE == "triggers":
+                triggers.install("default")
         return stream
 
     def watch(
@@ -175,6 +180,12 @@ def _key(pk: Any) -> str:
         if isinstance(pk, tuple)
         else str(pk)
     )
+
+
+def _fetch_related(instances: Sequence[Any], fields: Sequence[str]) -> None:
+    """Read at once what `_row` follows; a statement for each row and relation would take most of the time."""
+    paths = {path.rpartition(".")[0].replace(".", "__") for path in fields}
+    prefetch_related_objects(instances, *sorted((paths | {READS.get(path, "") for path in fields}) - {""}))
 
 
 def _row(instance: Any, fields: Sequence[str]) -> dict[str, Any]:
