@@ -29,6 +29,12 @@ class RoundFrames:
         self._unready: set[Client] = set()  # have some of these, and wait for others
         self._needs_cursor: dict[int, bool] = {}
 
+    def start_over(self) -> None:
+        """Forget what was sent: the round reads all again, and brings every client what may differ from it."""
+        self.sent.clear()
+        self._deltas.clear()
+        self._unready.clear()
+
     def send_early(self, tick: Tick, left: Collection[int]) -> None:
         """Take further deltas, and send those of clients that have no live query among those `left` to be read."""
         self._deltas.update(tick.deltas)
@@ -42,11 +48,11 @@ class RoundFrames:
         }
         if not ready:
             return
-        self._unready -= ready
-        self.sent |= ready
         theirs = set[int]().union(*map(self._subscribers.queries_of, ready))
         deltas = {query: delta for query, delta in self._deltas.items() if query in theirs}
         self._send(replace(tick, deltas=deltas), chosen=ready.__contains__)
+        self._unready -= ready
+        self.sent |= ready
 
     def send_rest(
         self,

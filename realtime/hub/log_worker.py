@@ -287,6 +287,7 @@ class LogWorker:
             self._waiting.fail()
             self.subscribers.retired |= retired
             raise
+        self._frames = None
         served = self._waiting.finish()
         self.position, self.resume = tick.cursor, tick.resume
         self.started.set()
@@ -326,14 +327,19 @@ class LogWorker:
         """Return what the thread of a round calls to have these frames sent before its end."""
         loop = asyncio.get_running_loop()
 
-        def hand_out(tick: Tick, left: Collection[int]) -> None:
+        def hand_out(tick: Tick | None, left: Collection[int]) -> None:
             loop.call_soon_threadsafe(self._send_early, frames, tick, left)
 
         return hand_out
 
-    def _send_early(self, frames: RoundFrames, tick: Tick, left: Collection[int]) -> None:
-        """Send what a round has for clients that it has nothing else for."""
-        if frames is self._frames:  # it has not failed
+    def _send_early(self, frames: RoundFrames, tick: Tick | None, left: Collection[int]) -> None:
+        """Send what a round has for clients that it has nothing else for; None: it starts over."""
+        if frames is not self._frames:  # it has failed
+            return
+        if tick is None:
+            self._access_checked = False  # access may have changed again
+            frames.start_over()
+        else:
             self.resume = ""  # some clients are ahead of it
             self._check_access(tick)
             frames.send_early(tick, left)

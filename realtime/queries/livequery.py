@@ -282,7 +282,7 @@ class LiveQuery:
 
         `whole` keeps what later deltas need to compare all rows.
         """
-        whole = self.planner.ask().whole or whole
+        whole = self.planner.ask().whole or (whole and isinstance(self._keys, list))
         keys = self._read_whole() if whole else self._read_keys()
         self.reordered = True
         self.sent.note_reset()

@@ -28,8 +28,11 @@ logger = logging.getLogger("realtime.log")
 
 EARLY_SECONDS = 0.05  # after which a round hands out what it has, and again each time
 
-HandOut = Callable[["Tick", Collection[int]], None]
-"""Takes the next deltas of a round that has not ended, and the live queries that it has not read yet."""
+HandOut = Callable[["Tick | None", Collection[int]], None]
+"""Takes the next deltas of a round that has not ended, and the live queries that it has not read yet.
+
+None instead of deltas means that the round starts over: what it handed out is not what it will end with.
+"""
 
 
 class GivenUp(Exception):
@@ -61,6 +64,7 @@ class Round:
     def __init__(self, hand_out: HandOut | None = None) -> None:
         self._hand_out = hand_out
         self._next_early = time.monotonic() + EARLY_SECONDS
+        self._has_handed_out = False
         self.touched: set[LiveQuery] = set()  # live queries with data that was read in this round
         self.expanded: dict[Any, Any] = {}  # expansions of the changes since older cursors
         self.failed: set[QueryKey] = set()  # live queries that could not be read; the reason is logged
@@ -138,11 +142,17 @@ class Round:
     def hand_out(self, tick: Tick, left: Collection[int]) -> None:
         """Hand out the deltas of a part of the tick; `left` are the live queries that are still to be read."""
         if self._hand_out is not None:
+            self._has_handed_out = True
             self._hand_out(tick, left)
         self._next_early = time.monotonic() + EARLY_SECONDS
 
+    def start(self) -> None:
+        """Start to read everything, perhaps again after a part of it has failed."""
+        if self._has_handed_out and self._hand_out is not None:
+            self._hand_out(None, ())
+
     def keep_to_itself(self) -> None:
-        """Hand out nothing before the end."""
+        """Hand out nothing more before the end."""
         self._hand_out = None
 
     def slow(self, seconds: float) -> tuple[QueryKey, ...]:

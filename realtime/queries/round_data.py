@@ -42,6 +42,7 @@ class RoundData:
     present: dict[LiveQuery, Present] = field(default_factory=dict)  # of live queries that were opened or have changed
     due: dict[LiveQuery, float] = field(default_factory=dict)  # when these change by time alone; infinity if never
     gives_way: bool = False  # no want was answered
+    wanted: Sequence[LiveQuery] = ()  # may change again when wants are answered, because they depend on the time
     next_deltas: dict[LiveQuery, SharedDelta] = field(default_factory=dict)  # that were not handed out yet
 
     def put_delta(self, query: LiveQuery, delta: SharedDelta, present: Present) -> None:

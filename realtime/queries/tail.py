@@ -122,6 +122,7 @@ class Tail:
             if not self._begun:
                 self.log.begin()
             self._begun = False  # until this round has succeeded
+            round.start()
             self._memory.texts = self._texts.sent(texts)
             if texts or self._texts.shows_any:  # what is withheld decides from where clients must resume
                 round.keep_to_itself()
@@ -152,6 +153,7 @@ class Tail:
             self._store(data)
             self._texts.end_tick(data, texts)
             self._begun = True
+            round.keep_to_itself()  # which would keep clients in memory until the next one
             return data.tick
 
     def _end_tick(self, round: Round) -> None:
@@ -194,6 +196,9 @@ class Tail:
     def _read(self, wants: Mapping[Want, ModelStream], batches: Sequence[Collection[Want]]) -> RoundData:
         data, routed = self._read_changes()
         tick = data.tick
+        if self._gave_way or self.seconds == math.inf:
+            kinds = {type(stream) for stream in wants.values()}
+            data.wanted = [query for query in self._queries.values() if type(query.stream) in kinds]
         self._compute_deltas(routed, data)
         groups = by_key(wants)
         data.gives_way = bool(tick.deltas and groups) and not self._gave_way and self.seconds < math.inf
@@ -269,6 +274,7 @@ class Tail:
             return
         deltas = data.take_next_deltas()
         self._handed_out.update(deltas)
+        left = {*left, *data.wanted}
         numbers = {number for query in left for number in self._queries.numbers(query)}
         tick = Tick(before=data.tick.before, cursor=data.tick.cursor, access=data.tick.access)
         tick.deltas = self._queries.for_audiences({query.id: delta for query, delta in deltas.items()})

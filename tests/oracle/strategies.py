@@ -280,17 +280,19 @@ def repeated_steps(
 
 
 def failing_steps(*, size: int) -> st.SearchStrategy[list[tuple[Any, ...]]]:
-    """A history in which every second tick fails when some clients have been sent what it brings."""
+    """A history in which most ticks fail, or read everything again, when some clients have been sent a part."""
     client, hub = st.integers(0, 3), st.integers(0, 1)
     writes = st.one_of(few_rows(), single_writes())
     failing = st.tuples(st.just("failing change"), writes, st.sampled_from(["read", "end"]))
+    twice = st.tuples(st.just("change read twice"), writes, writes)
     other = st.one_of(
         st.tuples(st.just("heartbeat"), client),
         st.tuples(st.just("reconnect"), client, hub),
         st.tuples(st.just("join again"), client, SMALL),
+        st.tuples(st.just("join"), client, queries()),
         st.tuples(st.sampled_from(["stop acknowledging", "acknowledge"]), client),
     )
-    return histories(size, (3, failing), (3, st.tuples(st.just("change"), writes)), (1, other))
+    return histories(size, (3, failing), (2, twice), (3, st.tuples(st.just("change"), writes)), (2, other))
 
 
 def grouped_queries() -> st.SearchStrategy[tuple[str, str, str, int]]:

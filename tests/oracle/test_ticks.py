@@ -91,6 +91,10 @@ def take(world: World, step: tuple[Any, ...]) -> None:
             world.writer(0).write(name, a, b)
             for number in range(len(world.hubs)):
                 world.tick(number, fail=where)
+        case ["change read twice", [name, a, b], [next_name, c, d]]:
+            world.writer(0).write(name, a, b)
+            for number in range(len(world.hubs)):
+                world.tick(number, between=lambda: world.writer(0).write(next_name, c, d))
         case ["begin", number]:
             world.writer(number).begin()
         case ["commit" | "roll back" as verb, number]:
@@ -163,7 +167,6 @@ def take_meanwhile(world: World, step: tuple[Any, ...]) -> None:
 
 random_histories = settings(
     max_examples=EXAMPLES,
-    phases=[__import__("hypothesis").Phase.generate],
     deadline=None,
     print_blob=True,
     report_multiple_bugs=False,

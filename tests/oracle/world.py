@@ -25,6 +25,7 @@ from realtime.hub.hub import Hub
 from realtime.hub.log_worker import LogWorker
 from realtime.hub.pubsub.notifications import Waiter
 from realtime.protocol.messages import VERSION
+from realtime.queries.broken_rows import NeedsCare
 from realtime.queries.query_key import QueryKey
 from realtime.queries.tail import Tail
 from realtime.streams.registry import registry
@@ -76,12 +77,17 @@ class RecordingTail(Tail):
         super().__init__(FlakyLog(log), max_changes=max_changes)  # type: ignore[arg-type]
         self.states: dict[str, dict[Wanted, Rows]] = {}  # by cursor
         self.fail_in_read = False
+        self.between: Callable[[], None] | None = None  # happens before everything is read again in the same tick
 
     def _read(self, wants: Any, batches: Any) -> Any:
         found = super()._read(wants, batches)
         keys = {*self._queries, *(want.key for want in wants)}
         state = {_wanted(key): expected.rows(_wanted(key)) for key in keys}
         self.states.setdefault(found.tick.cursor, {}).update(state)
+        between, self.between = self.between, None
+        if between:
+            between()
+            raise NeedsCare
         if self.fail_in_read:  # frames may have been sent
             self.fail_in_read = False
             raise PlannedFailure
@@ -418,6 +424,7 @@ class World:
         fail: str = "",
         meanwhile: Callable[[], None] | None = None,
         inside: Callable[[], None] | None = None,
+        between: Callable[[], None] | None = None,
     ) -> None:
         """One tick of a hub, and all that follows from it; `fail` is "", "read" or "end"."""
         log = self.hubs[number % len(self.hubs)].log
@@ -426,6 +433,7 @@ class World:
             log._tail.log.fail_at_end = fail == "end"
             log.meanwhile = meanwhile
             log._tail.log.inside = inside
+            log._tail.between = between
             self.run(log.step())
         self.pump()
         assert not self.complaints.records, "\n".join(self.complaints.records)
