@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
 
 from realtime import ModelStream
 from realtime.auth.identity import Identity
@@ -24,6 +26,7 @@ class Last(ModelStream):
     partition_by = ["shelf"]
     allow_anonymous = True
     waits = False
+    breaks = False
     reading: threading.Event
     go_on: threading.Event
 
@@ -34,6 +37,10 @@ class Last(ModelStream):
         if Last.waits:
             Last.reading.set()
             Last.go_on.wait(seconds(20))
+        if Last.breaks:  # the transaction is aborted, and the round reads everything again
+            Last.breaks = False
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT nothing FROM nowhere")
         return Book.objects.filter(shelf=shelf).order_by("-pk")[:1]  # read after those that are read together
 
 
@@ -42,7 +49,7 @@ def stream(settings, monkeypatch):
     settings.REALTIME_QUERY_SECONDS = seconds(60)
     monkeypatch.setattr(slow_queries, "SLOW_PART", 1.0)  # never read apart
     monkeypatch.setattr("realtime.queries.round.EARLY_SECONDS", 0)
-    Last.waits, Last.reading, Last.go_on = False, threading.Event(), threading.Event()
+    Last.waits, Last.breaks, Last.reading, Last.go_on = False, False, threading.Event(), threading.Event()
     with registered(last=Last):
         yield
         Last.go_on.set()
@@ -87,11 +94,7 @@ async def test_client_with_a_request_gets_the_answer_and_the_change_in_one_frame
 
 
 async def test_access_is_checked_before_the_first_frame_and_once(shelf, add, elsewhere, monkeypatch):
-    from django.contrib.auth.models import User
-
     def rename_and_add() -> None:
-        from django.db import transaction
-
         with transaction.atomic():
             User.objects.filter(pk=user.pk).update(is_active=False)
             Book.objects.create(shelf=shelf, title="a")
@@ -112,6 +115,58 @@ async def test_access_is_checked_before_the_first_frame_and_once(shelf, add, els
         await until(lambda: late.titles() == ["a"])
         assert events[:2] == ["check", "frame"]
         assert events.count("check") == 1
+
+
+@pytest.fixture
+async def interrupted(shelf, add):
+    """Go on with a round that has sent some frames, so that it reads everything again."""
+
+    async def interrupt() -> None:
+        await until(Last.reading.is_set)
+        Last.breaks, Last.waits = True, False
+        Last.go_on.set()
+
+    return interrupt
+
+
+async def test_round_that_reads_everything_again_brings_what_came_meanwhile(shelf, add, interrupted, caplog):
+    async with WireClient() as quick, WireClient() as late:
+        await quick.subscribe("top", shelf=shelf.pk)
+        await late.subscribe("last", shelf=shelf.pk)
+        Last.waits = True
+        await add("a")
+        await until(lambda: quick.titles() == ["a"])
+        await until(Last.reading.is_set)
+        await add("b")
+        await interrupted()
+        await until(lambda: quick.titles() == ["a", "b"])
+        await add("c")
+        await until(lambda: quick.titles() == ["a", "b", "c"])
+    assert "The live query last" in caplog.text
+
+
+async def test_round_that_reads_everything_again_checks_access_again(shelf, add, elsewhere, interrupted):
+    def end_ben_and_add() -> None:
+        with transaction.atomic():
+            User.objects.filter(pk=ben.pk).update(is_active=False)
+            Book.objects.create(shelf=shelf, title="a")
+
+    def end_ann() -> None:
+        User.objects.filter(pk=ann.pk).update(is_active=False)
+
+    ann, ben = [await elsewhere.soon(User.objects.create_user, name) for name in ("ann", "ben")]
+    async with WireClient(Identity(str(ann.pk))) as quick, WireClient() as late:
+        await quick.subscribe("top", shelf=shelf.pk)
+        await late.subscribe("last", shelf=shelf.pk)
+        Last.waits = True
+        await elsewhere.soon(end_ben_and_add)
+        await until(lambda: quick.titles() == ["a"])
+        await until(Last.reading.is_set)
+        await elsewhere.soon(end_ann)
+        await add("secret")
+        await interrupted()
+        await until(lambda: quick.closed or quick.protocol.last["type"] == "bye")
+        assert "secret" not in str(quick.received)
 
 
 async def test_round_that_fails_after_some_frames_is_repeated_for_all(shelf, add, caplog, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 from realtime import ModelStream, live_value
 from realtime.protocol.live_text import GrowingText, TextName
 from realtime.queries.round import Round
-from realtime.queries.tick import Tick
+from realtime.queries.tick import Tick, Want
 from tests.models import Book, Shelf
 from tests.support.forms import form_for
 
@@ -117,6 +117,24 @@ def test_quick_round_hands_out_nothing(live, shelf, handed_out, monkeypatch):
     Book.objects.create(shelf=shelf, title="a")
     assert handed_out.tick().deltas
     assert handed_out.parts == []
+
+
+def test_live_queries_that_are_requested_wait_for_the_answers(live, shelf, other_shelf, always):
+    """Answering may show that they have changed by time alone."""
+    live("books", shelf=shelf.pk)
+    number = live(Newest, format="value:number", shelf=other_shelf.pk)
+    newcomer = live.viewer(Newest, format="value:number", shelf=other_shelf.pk)
+    parts: list[Collection[int]] = []
+
+    def tick() -> Tick:
+        parts.clear()
+        Book.objects.create(shelf=shelf, title="a")
+        wants = {Want(newcomer.key, None): newcomer.stream}
+        return live.tail.tick(wants, (), round=Round(lambda part, left: parts.append(left)))
+
+    live.tail.seconds = 3600
+    assert (bool(tick().answers), [set(left) for left in parts]) == (False, [set()])  # the changes come first
+    assert (bool(tick().answers), [set(left) for left in parts]) == (True, [{number.query}])
 
 
 def test_round_with_live_texts_hands_out_nothing(live, shelf, handed_out, always):
