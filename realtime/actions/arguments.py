@@ -23,9 +23,9 @@ INVALID = {
 }
 
 # what is read of msgspec's errors, which are not for users: the place, and which kind of rule it is
-_PLACE = re.compile(r" - at `\$((?:\.\w+|\[(?:\d+|\.\.\.)\])*)`\Z")
-_STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
-_MISSING = re.compile(r"missing required field `(\w+)`")
+_PLACE = re.compile(r" - at `\$((?:\.[^.\[`]+|\[(?:\d+|\.\.\.)\])*)`\Z")
+_STEP = re.compile(r"\.([^.\[`]+)|\[(\d+|\.\.\.)\]")
+_MISSING = re.compile(r"missing required field `([^`]+)`")
 _UNKNOWN = re.compile(r"unknown field `(.+?)`")
 
 

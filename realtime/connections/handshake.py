@@ -42,8 +42,11 @@ def log_refusal(error: OriginRefused) -> None:
     logger.warning("Refused: %s", error, extra={"code": error.code.name.lower()})
 
 
-def check_handshake(scope: Mapping[str, Any]) -> Handshake:
-    """Check the headers of a request or handshake. Raise `OriginRefused` if its origin may not connect."""
+def check_handshake(scope: Mapping[str, Any], *, logs: bool = True) -> Handshake:
+    """Check the headers of a request or handshake. Raise `OriginRefused` if its origin may not connect.
+
+    `logs`: the reason is logged.
+    """
     headers: dict[bytes, str] = {}
     for name, value in ((name.lower(), value.decode("latin1")) for name, value in scope["headers"]):
         # some proxies append a line instead of a value
@@ -55,7 +58,8 @@ def check_handshake(scope: Mapping[str, Any]) -> Handshake:
             forwarded_host=headers.get(b"x-forwarded-host"),
         )
     except OriginRefused as error:
-        log_refusal(error)
+        if logs:
+            log_refusal(error)
         raise
     address = client_address(peer=(scope.get("client") or [None])[0], headers=headers)
     cookies = parse_cookie(headers.get(b"cookie", ""))

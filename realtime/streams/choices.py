@@ -95,4 +95,5 @@ def _sentence(kind: Any) -> object:
         return None
     if issubclass(origin, Mapping | Struct) or is_dataclass(origin) or is_typeddict(origin):
         return _OF_OBJECTS
-    return _OF_LISTS if issubclass(origin, Collection) else None
+    is_list = issubclass(origin, Collection) and not issubclass(origin, str | bytes | bytearray | memoryview)
+    return _OF_LISTS if is_list else None

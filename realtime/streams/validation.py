@@ -8,18 +8,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 from weakref import WeakSet
 
+import msgspec
 from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db.models import DateTimeField, IntegerField, QuerySet, UUIDField
 from django.template import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 
 from realtime.exceptions import BadParameters, StreamDefinitionError
+from realtime.streams.decorators import signature
 from realtime.streams.groups import is_grouped, value_names
 from realtime.streams.keys import target
 from realtime.streams.place import PlaceStream
 from realtime.streams.presence import presence_of
 from realtime.streams.registry import registry
-from realtime.streams.stream import ModelStream, is_user
+from realtime.streams.stream import FORM_ACTIONS, ModelStream, is_user
 from realtime.streams.unread_rows import unread_field
 from realtime.streams.window import NAMES
 
@@ -70,6 +72,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
     yield from _unread_problems(stream)
     yield from _value_problems(stream)
     yield from _event_problems(stream)
+    yield from _annotation_problems(stream)
     if stream.form_class is not None:
         model = getattr(getattr(stream.form_class, "_meta", None), "model", None)
         if model is None or model._meta.concrete_model is not stream.model._meta.concrete_model:
@@ -314,6 +317,21 @@ def _event_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError
                 f"The event {stream.__name__}.{name} does not say what it takes.",
                 hint=f"Declare it as def {name}(self, user, ...), with a name and a type for each value.",
             )
+
+
+def _annotation_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
+    """Yield annotations that no value can be converted to, such as limits of a union."""
+    called = [name for name in (*stream.actions(), *stream.events()) if name not in FORM_ACTIONS]
+    for name, skip in [("get_queryset", 1), *((name, 2) for name in called)]:
+        parameters, hints = signature(getattr(stream, name), skip=skip)
+        for parameter in parameters.keys() & hints.keys():
+            try:
+                msgspec.json.Decoder(hints[parameter])
+            except TypeError:
+                yield StreamDefinitionError(
+                    f"No value can be converted to the annotation of {parameter!r} in {stream.__name__}.{name}.",
+                    hint="Limits stand at a type that can have them: `Annotated[int, Meta(ge=1)] | None`.",
+                )
 
 
 def _value_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:

@@ -27,6 +27,10 @@ class Card(msgspec.Struct, forbid_unknown_fields=True):
     code: Annotated[str, msgspec.Meta(pattern="^x$")] = "x"
 
 
+class Dashed(msgspec.Struct, rename="kebab"):
+    most_rows: int
+
+
 class Point(TypedDict):
     x: float
 
@@ -63,6 +67,9 @@ def convert(annotation: Any, value: object) -> InvalidArguments:
         (Colour, "blue", "", "Select a valid choice. That choice is not one of the available choices."),
         (list[int], "x", "", "Enter a list of values."),
         (list[int], [1, "x"], "[1]", "Enter a whole number."),
+        (bytes, 1, "", "Enter a valid value."),
+        (Dashed, {"most-rows": "x"}, ".most-rows", "Enter a valid value."),
+        (Dashed, {}, ".most-rows", "This field is required."),
         (list[Annotated[list[int], "of rows"]], [[], [1, "x"]], "[1][1]", "Enter a whole number."),
         (tuple[int, bool], [1, "x"], "[1]", "This must be true or false."),
         (tuple[int, bool], [1], "", "Enter a valid value."),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
 import pytest
 from django.core.checks import run_checks
 from django.db import connection
@@ -55,6 +58,14 @@ def test_stream_that_is_right(declare):
 
 def personal(self, user, **params):
     return user.pk
+
+
+def with_page(annotation):
+    def get_queryset(self, page=1):
+        return Book.objects.all()
+
+    get_queryset.__annotations__ = {"page": annotation}
+    return get_queryset
 
 
 def of_shelves(self, shelf: tuple[int, ...] = ()):
@@ -159,6 +170,11 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
             {"get_queryset": lambda self, **params: Book.objects.all()},
             "Made.get_queryset takes arguments without names.",
             "Name each parameter of the stream: def get_queryset(self, project): ...",
+        ),
+        (
+            {"get_queryset": with_page(Annotated[int | None, msgspec.Meta(ge=1)])},
+            "No value can be converted to the annotation of 'page' in Made.get_queryset.",
+            "Limits stand at a type that can have them: `Annotated[int, Meta(ge=1)] | None`.",
         ),
         (
             {"authorize": lambda self, user: True},

@@ -81,11 +81,12 @@ def endpoint(
             try:
                 handshake = _check_handshake(request)
                 body = _body(request)
-                if goes_on(request) and (incoming := await _continued(request, handshake, body)) is not None:
-                    return await view(incoming)
+                read = await _read_for_parked(request, handshake, body) if goes_on(request) else None
+                if isinstance(read, TransportRequest):
+                    return await view(read)
                 _forget_noise(request)
                 user = await look_up(handshake, get_hub().run(_receive, request), whose=lambda user: user)
-                messages = _messages(request, body, user, handshake.address)
+                messages = _messages(request, body, user, handshake.address) if read is None else read
                 transport = RequestTransport(request, handshake, messages)
                 return await view(TransportRequest(request, handshake, messages, transport))
             except TooManyFieldsSent:  # Django would log it with a traceback
@@ -101,18 +102,23 @@ def endpoint(
 async def continued(request: ASGIRequest) -> TransportRequest | None:
     """Return a request that continues the connection which the client's previous one parked; None if there is none.
 
-    The request's middleware need not have run. Raise `ProtocolError`.
+    The project's middleware need not have run. Raise `ProtocolError`, which is not logged.
     """
-    return await _continued(request, _check_handshake(request), _body(request))
+    handshake = _check_handshake(request, logs=False)
+    incoming = await _read_for_parked(request, handshake, _body(request))
+    return incoming if isinstance(incoming, TransportRequest) else None
 
 
-async def _continued(request: ASGIRequest, handshake: Handshake, body: bytes) -> TransportRequest | None:
+async def _read_for_parked(
+    request: ASGIRequest, handshake: Handshake, body: bytes
+) -> TransportRequest | list[str] | None:
+    """Return the request if it continues a parked connection, or its messages; None if none of its session's is."""
     if (other := parked(handshake, request)) is None:
         return None
     await _prove(request)
     messages = _messages(request, body, other.user, handshake.address)
     transport = go_on(handshake, request, messages)
-    return None if transport is None else TransportRequest(request, handshake, messages, transport)
+    return messages if transport is None else TransportRequest(request, handshake, messages, transport)
 
 
 def headers_of(request: HttpRequest) -> list[tuple[bytes, bytes]]:
@@ -130,13 +136,14 @@ def _forget_noise(request: ASGIRequest) -> None:
             request.session = store()
 
 
-def _check_handshake(request: ASGIRequest) -> Handshake:
+def _check_handshake(request: ASGIRequest, *, logs: bool = True) -> Handshake:
     # browsers send no origin if another site loads this URL as an image or a script
     if "Origin" not in request.headers and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
         error = OriginRefused("Other sites cannot load this URL as a resource; their pages must connect to it.")
-        log_refusal(error)
+        if logs:
+            log_refusal(error)
         raise error
-    return check_handshake(request.scope)
+    return check_handshake(request.scope, logs=logs)
 
 
 async def _prove(request: ASGIRequest) -> None:

@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.urls import Resolver404, resolve
 
@@ -29,9 +29,9 @@ class LongPollMiddleware:
 
         application = ProtocolTypeRouter({"http": LongPollMiddleware(get_asgi_application()), ...})
 
-    The first poll of a client goes through Django, with the project's middleware. Each further one has the connection
-    that the previous one parked, whose user and access are known, as those of a WebSocket are. It passes the same
-    checks of its origin, its CSRF token and its size. Anything else is passed on as it came.
+    The first poll of a client goes through Django, with the project's middleware. Between two polls, the server keeps
+    the connection for a few seconds, so the user and their access are known, as those of a WebSocket are. The next
+    poll must pass the same checks of its origin, CSRF token, size and rate. Other requests are passed on unchanged.
     """
 
     def __init__(self, application: Application) -> None:
@@ -63,7 +63,7 @@ async def _continued(scope: Scope, receive: Receive, received: list[Message]) ->
         if resolve(request.path_info).func is not longpoll or settings.CSRF_USE_SESSIONS:
             return None
         return await continued(request) if wait_seconds(request) > 0 else None
-    except (ProtocolError, Resolver404, BadRequest):  # as Django's handling says to the client
+    except (ProtocolError, Resolver404, BadRequest, SuspiciousOperation, UnicodeDecodeError):  # as Django answers
         return None
 
 

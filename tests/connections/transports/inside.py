@@ -59,6 +59,7 @@ class Middleware:
         client: AsyncClient | None = None,
         method: str = "POST",
         chunks: list[bytes] | None = None,
+        query: bytes | None = None,
         gone: asyncio.Event | None = None,
         **headers: str,
     ) -> list[dict[str, Any]]:
@@ -69,6 +70,8 @@ class Middleware:
         request = factory.generic(
             method, f"/realtime/{path}", b"".join(chunks), content_type="application/json", headers=names
         )
+        if query is not None:
+            request.scope["query_string"] = query
         left, sent = list(chunks), list[dict[str, Any]]()
 
         async def receive() -> dict[str, Any]:

@@ -103,11 +103,25 @@ async def test_client_that_leaves_while_it_waits_leaves_nothing_behind(hub, shel
 
 @pytest.mark.parametrize(
     "differs",
-    ["path", "method", "first", "wait", "wait of no meaning", "origin", "token", "csrf in session", "size", "no json"],
+    [
+        "path",
+        "method",
+        "first",
+        "wait",
+        "wait of no meaning",
+        "origin",
+        "token",
+        "csrf in session",
+        "size",
+        "no json",
+        "fields",
+        "query",
+    ],
 )
-async def test_anything_else_is_passed_on_as_it_came(hub, shelf, ann, settings, middleware, differs):
+async def test_anything_else_is_passed_on_as_it_came(hub, shelf, ann, settings, middleware, differs, caplog):
     asked = await has_parked(hub, shelf, ann)
     path, method, client, more, body = "poll/", "POST", ann, headers(ann), json.dumps([HELLO, asked]).encode()
+    query: bytes | None = None
     match differs:
         case "path":
             path = "elsewhere/poll/"
@@ -127,11 +141,16 @@ async def test_anything_else_is_passed_on_as_it_came(hub, shelf, ann, settings, 
             settings.CSRF_USE_SESSIONS = True
         case "size":
             limit(settings, request_bytes=len(body) - 1)
+        case "fields":
+            path = "poll/?" + "a=1&" * (settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1)
+        case "query":
+            query = b"\xff"
         case "no json":
             body = b"nothing"
     chunks = [body[:10], body[10:]]
     parked = hub.clients
-    sent = await middleware.send(path, client=client, method=method, chunks=chunks, **more)
+    sent = await middleware.send(path, client=client, method=method, chunks=chunks, query=query, **more)
     assert (sent, middleware.passed) == ([], [body])
     assert hub.clients == parked
     assert request._parked[hub]  # another poll may still continue
+    assert caplog.records == []  # Django's way logs what it refuses
