@@ -26,7 +26,7 @@ from tests.support.elsewhere import Elsewhere
 from tests.support.processes import Process, free_port, serves
 from tests.support.remotes import Remote
 from tests.support.tables import empty_tables
-from tests.support.waiting import seconds
+from tests.support.waiting import STEP_SECONDS, seconds
 
 if TYPE_CHECKING:
     from pytest_django import DjangoDbBlocker
@@ -80,6 +80,7 @@ class Daphne:
                 response = await http.request(f"http://{self.host}/clients/{query}", method="GET")
                 if condition(await response.json()):
                     return
+                await asyncio.sleep(STEP_SECONDS)
 
     async def until_gone(self, remote: Remote) -> None:
         """Hang up while the client reads, and wait until the server has no client."""
