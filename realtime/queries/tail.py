@@ -196,7 +196,7 @@ class Tail:
     def _read(self, wants: Mapping[Want, ModelStream], batches: Sequence[Collection[Want]]) -> RoundData:
         data, routed = self._read_changes()
         tick = data.tick
-        if self._gave_way or self.seconds == math.inf:
+        if wants and (self._gave_way or self.seconds == math.inf):
             kinds = {type(stream) for stream in wants.values()}
             data.wanted = [query for query in self._queries.values() if type(query.stream) in kinds]
         self._compute_deltas(routed, data)
