@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from realtime.queries.recent_changes import Changes
 from realtime.queries.round import Round
 from realtime.queries.shared_delta import SharedDelta
 from realtime.queries.tick import Tick, Want
+from realtime.streams.stream import ModelStream
 
 
 class Joining(NamedTuple):
@@ -42,7 +43,7 @@ class RoundData:
     present: dict[LiveQuery, Present] = field(default_factory=dict)  # of live queries that were opened or have changed
     due: dict[LiveQuery, float] = field(default_factory=dict)  # when these change by time alone; infinity if never
     gives_way: bool = False  # no want was answered
-    wanted: Sequence[LiveQuery] = ()  # may change again when wants are answered, because they depend on the time
+    requested: Collection[type[ModelStream]] = ()  # whose live queries the answers may change again, by time alone
     next_deltas: dict[LiveQuery, SharedDelta] = field(default_factory=dict)  # that were not handed out yet
 
     def put_delta(self, query: LiveQuery, delta: SharedDelta, present: Present) -> None:

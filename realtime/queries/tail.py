@@ -196,9 +196,8 @@ class Tail:
     def _read(self, wants: Mapping[Want, ModelStream], batches: Sequence[Collection[Want]]) -> RoundData:
         data, routed = self._read_changes()
         tick = data.tick
-        if wants and (self._gave_way or self.seconds == math.inf):
-            kinds = {type(stream) for stream in wants.values()}
-            data.wanted = [query for query in self._queries.values() if type(query.stream) in kinds]
+        if self._gave_way or self.seconds == math.inf:
+            data.requested = {type(stream) for stream in wants.values()}
         self._compute_deltas(routed, data)
         groups = by_key(wants)
         data.gives_way = bool(tick.deltas and groups) and not self._gave_way and self.seconds < math.inf
@@ -274,7 +273,8 @@ class Tail:
             return
         deltas = data.take_next_deltas()
         self._handed_out.update(deltas)
-        left = {*left, *data.wanted}
+        if data.requested:
+            left = {*left, *(query for query in self._queries.values() if type(query.stream) in data.requested)}
         numbers = {number for query in left for number in self._queries.numbers(query)}
         tick = Tick(before=data.tick.before, cursor=data.tick.cursor, access=data.tick.access)
         tick.deltas = self._queries.for_audiences({query.id: delta for query, delta in deltas.items()})
