@@ -299,7 +299,7 @@ def longpoll() -> None:
         for name, client in (("WebSocket", socket), ("long poll", polls)):
             found[name] = asyncio.run(spent(client, port, processor, cookies, shelf.pk, write))
         request = asyncio.run(preflights(port, processor))
-    with server("tests.asgi") as (port, processor):  # without the middleware
+    with server("benchmarks.plain_asgi") as (port, processor):
         through_django = asyncio.run(spent(polls, port, processor, cookies, shelf.pk, write))
     tell("long poll and WebSocket: µs a change and client", found["long poll"], found["WebSocket"])
     tell("the same without LongPollMiddleware", through_django, found["WebSocket"])
