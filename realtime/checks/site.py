@@ -54,10 +54,11 @@ def check_asgi_application(app_configs: Any, **kwargs: Any) -> Sequence[CheckMes
                 hint='Set ASGI_APPLICATION = "realtime.asgi.application", or wrap yours in asgi.py:\n'
                 "    django_application = get_asgi_application()\n"
                 "    from channels.routing import ProtocolTypeRouter, URLRouter\n"
-                "    from realtime.routing import websocket_urlpatterns\n"
-                "    application = ProtocolTypeRouter(\n"
-                '        {"http": django_application, "websocket": URLRouter(websocket_urlpatterns)}\n'
-                "    )",
+                "    from realtime.routing import LongPollMiddleware, websocket_urlpatterns\n"
+                "    application = ProtocolTypeRouter({\n"
+                '        "http": LongPollMiddleware(django_application),\n'
+                '        "websocket": URLRouter(websocket_urlpatterns),\n'
+                "    })",
                 id="realtime.W063",
             )
         ]

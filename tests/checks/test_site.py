@@ -200,10 +200,11 @@ def test_application_as_startproject_writes_it_says_what_to_write(settings):
         'Set ASGI_APPLICATION = "realtime.asgi.application", or wrap yours in asgi.py:\n'
         "    django_application = get_asgi_application()\n"
         "    from channels.routing import ProtocolTypeRouter, URLRouter\n"
-        "    from realtime.routing import websocket_urlpatterns\n"
-        "    application = ProtocolTypeRouter(\n"
-        '        {"http": django_application, "websocket": URLRouter(websocket_urlpatterns)}\n'
-        "    )"
+        "    from realtime.routing import LongPollMiddleware, websocket_urlpatterns\n"
+        "    application = ProtocolTypeRouter({\n"
+        '        "http": LongPollMiddleware(django_application),\n'
+        '        "websocket": URLRouter(websocket_urlpatterns),\n'
+        "    })"
     )
 
 

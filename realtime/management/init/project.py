@@ -23,9 +23,11 @@ ASGI_LINES = (
     "",
     "from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402",
     "",
-    "from realtime.routing import websocket_urlpatterns  # noqa: E402  # imports models, which are ready by now",
+    "from realtime.routing import LongPollMiddleware, websocket_urlpatterns  # noqa: E402  # imports models",
     "",
-    'application = ProtocolTypeRouter({"http": application, "websocket": URLRouter(websocket_urlpatterns)})',
+    "application = ProtocolTypeRouter(",
+    '    {"http": LongPollMiddleware(application), "websocket": URLRouter(websocket_urlpatterns)}',
+    ")",
 )
 
 
