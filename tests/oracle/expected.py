@@ -24,6 +24,7 @@ PERSONAL = {
     "oracle.readers_in_box": "readers",
     "oracle.groups_for_reader": "reader",
 }
+NAMED = ("oracle.mine", "oracle.readers_named")  # streams whose own QuerySet has the condition
 OF_BOX = ("oracle.box", "oracle.readers_in_box", "oracle.groups_of_box")
 
 
@@ -50,12 +51,13 @@ def rows(want: Wanted) -> Rows:
     """The keys and rows of the present, in order."""
     kind, _, value = want.format.partition(":")
     if kind == "value":
-        return [(value, _all(want).filter(done=True).count() if value == "done" else _count(want))]
+        return [(value, _done(want) if value == "done" else _count(want))]
     if want.stream in specs.GROUPED:
         return _groups(want)
     render = _html if want.format == "html" else _data
     found: dict[str, Any] = {}
-    instances, is_reversed = _window(list(specs.queryset(_all(want), want.spec, total=True)), json.loads(want.spec))
+    found_rows = list(specs.queryset(_all(want), want.spec, total=True, among=_keys(want)))
+    instances, is_reversed = _window(found_rows, json.loads(want.spec))
     for instance in instances:
         found.setdefault(str(instance.pk), instance)  # joins may give a row several times
     rows = [(key, render(instance)) for key, instance in found.items()]
@@ -65,7 +67,7 @@ def rows(want: Wanted) -> Rows:
 def _groups(want: Wanted) -> Rows:
     by = specs.GROUPED[want.stream]
     rows = []
-    for group in specs.groups(_all(want), want.stream, want.spec, total=True):
+    for group in specs.groups(_all(want), want.stream, want.spec, total=True, among=_keys(want)):
         key = json.dumps([None if group[name] is None else str(group[name]) for name in by], separators=(",", ":"))
         rows.append((key, _group_html(key, group) if want.format == "html" else group))
     return rows
@@ -88,17 +90,28 @@ def _window(instances: list[Any], spec: Mapping[str, Any]) -> tuple[list[Any], b
 
 def _count(want: Wanted) -> int:
     if want.stream in specs.GROUPED:
-        return len(specs.groups(_all(want), want.stream, want.spec))
-    return sum(1 for _ in specs.queryset(_all(want), want.spec).iterator())
+        return len(specs.groups(_all(want), want.stream, want.spec, among=_keys(want)))
+    return sum(1 for _ in specs.queryset(_all(want), want.spec, among=_keys(want)).iterator())
+
+
+def _done(want: Wanted) -> int:
+    rows, keys = _all(want).filter(done=True), _keys(want)
+    return (rows if keys is None else rows.filter(pk__in=keys)).count()
 
 
 def _all(want: Wanted) -> QuerySet[Any]:
     if want.stream == "oracle.boxes":
         return Box.objects.all()
     conditions: dict[str, Any] = {"box": want.box} if want.stream in OF_BOX else {}
-    if condition := PERSONAL.get(want.stream):
-        conditions[condition] = want.user
+    if want.stream in NAMED:
+        conditions[PERSONAL[want.stream]] = want.user
     return Item.objects.filter(**conditions)
+
+
+def _keys(want: Wanted) -> QuerySet[Any] | None:
+    """The keys of the rows for the user, if the stream says whom a row is for."""
+    condition = None if want.stream in NAMED else PERSONAL.get(want.stream)
+    return None if condition is None else Item.objects.filter(**{condition: want.user}).values("pk")
 
 
 def _data(instance: Any) -> dict[str, Any]:

@@ -67,8 +67,8 @@ TOTALS: dict[str, Any] = {
 COMBINE = {"and": operator.and_, "or": operator.or_}
 
 
-def queryset(rows: QuerySet[Any], text: str, *, total: bool = False) -> QuerySet[Any]:
-    """The rows that the spec wants; with `total`, in an order that has no ties."""
+def queryset(rows: QuerySet[Any], text: str, *, total: bool = False, among: QuerySet[Any] | None = None) -> Any:
+    """The rows that the spec wants, those with the keys `among`; with `total`, in an order that has no ties."""
     spec = json.loads(text)
     if "where" in spec:
         rows = rows.filter(condition(spec["where"]))
@@ -76,6 +76,8 @@ def queryset(rows: QuerySet[Any], text: str, *, total: bool = False) -> QuerySet
     rows = rows.annotate(shown=shown)
     if "having" in spec:
         rows = rows.filter(condition(spec["having"]))
+    if among is not None:  # after the other conditions, as Django's answer may depend on the order of its joins
+        rows = rows.filter(pk__in=among)
     if spec.get("distinct"):
         rows = rows.distinct()
     order = [ordering(item) for item in spec.get("order", ())]
@@ -90,11 +92,15 @@ def queryset(rows: QuerySet[Any], text: str, *, total: bool = False) -> QuerySet
     return rows
 
 
-def groups(rows: QuerySet[Any], stream: str, text: str, *, total: bool = False) -> QuerySet[Any, Any]:
-    """The groups that the spec wants; with `total`, in an order that has no ties."""
+def groups(
+    rows: QuerySet[Any], stream: str, text: str, *, total: bool = False, among: QuerySet[Any] | None = None
+) -> QuerySet[Any, Any]:
+    """The groups that the spec wants, of rows with the keys `among`; with `total`, in an order that has no ties."""
     spec, by = json.loads(text), GROUPED[stream]
     if "where" in spec:
         rows = rows.filter(condition(spec["where"]))
+    if among is not None:
+        rows = rows.filter(pk__in=among)
     found = rows.values(*by).annotate(shown=TOTALS[spec.get("total", "items")]())
     if "having" in spec:
         found = found.filter(condition(spec["having"]))

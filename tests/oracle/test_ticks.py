@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from realtime.changelog import get_changelog
@@ -24,6 +24,7 @@ from tests.support.limits import limit
 EXAMPLES = int(os.environ.get("REALTIME_ORACLE_EXAMPLES", "15"))
 SIZE = int(os.environ.get("REALTIME_ORACLE_SIZE", "30"))  # steps of a history
 PEOPLE = ("ada", "ben")
+PARENT_AND_CHILDREN = '{"where":["not",["or",["F","number__gte","parent__number"],["children__done",true]]]}'
 
 pytestmark = [
     pytest.mark.databases,
@@ -174,6 +175,9 @@ random_histories = settings(
 )
 
 
+@example(  # whose condition Django answers otherwise after a join
+    queries=[("oracle.readers", PARENT_AND_CHILDREN, "data", 0)], history=[]
+)
 @random_histories
 @given(
     queries=st.lists(strategies.queries(), min_size=1, max_size=8),
