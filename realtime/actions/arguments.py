@@ -37,7 +37,7 @@ def convert_arguments(
     Raise `InvalidArguments` with a sentence for each argument that is missing, unknown or of another type.
     """
     parameters, hints = signature(method, skip=2)
-    own = list(inspect.signature(method).parameters)[:2]  # self and user, which clients do not pass
+    own = list(signature(method, skip=0).parameters)[:2]  # self and user, which clients do not pass
     any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
     named = {
         name: parameter

@@ -21,7 +21,7 @@ class RoundFrames:
     """
 
     def __init__(self, log: int, subscribers: Subscribers, bound: Collection[Client]) -> None:
-        self.sent: set[Client] = set()  # before the end
+        self._sent: set[Client] = set()  # before the end
         self._log = log
         self._subscribers = subscribers
         self._bound = bound
@@ -31,7 +31,7 @@ class RoundFrames:
 
     def start_over(self) -> None:
         """Forget what was sent: the round reads all again, and brings every client what may differ from it."""
-        self.sent.clear()
+        self._sent.clear()
         self._deltas.clear()
         self._unready.clear()
 
@@ -40,7 +40,7 @@ class RoundFrames:
         self._deltas.update(tick.deltas)
         for query in tick.deltas:
             self._unready.update(self._subscribers.of(query))
-        self._unready -= self.sent
+        self._unready -= self._sent
         ready = {
             client
             for client in self._unready
@@ -52,7 +52,7 @@ class RoundFrames:
         deltas = {query: delta for query, delta in self._deltas.items() if query in theirs}
         self._send(replace(tick, deltas=deltas), chosen=ready.__contains__)
         self._unready -= ready
-        self.sent |= ready
+        self._sent |= ready
 
     def send_rest(
         self,
@@ -63,7 +63,7 @@ class RoundFrames:
         also: Iterable[Client],
     ) -> None:
         """Send the frames of all others, with answers to requests, and the calls whose effects they have."""
-        chosen = (lambda client: client not in self.sent) if self.sent else None
+        chosen = (lambda client: client not in self._sent) if self._sent else None
         self._send(tick, served, calls=calls, also=also, chosen=chosen)
 
     def _send(

@@ -15,9 +15,9 @@ LEAST_EVENT_BYTES = 8 * 1024
 class Credit:
     """The messages that were sent after `welcome` and are not acknowledged yet.
 
-    The window limits their bytes, and the number of frames among them. While it is used up, no frame
-    is sent, and no request is handled. Answers to earlier requests are still sent. When these use as many bytes again,
-    the credit is overdrawn.
+    The window limits their bytes, and the number of frames among them. While it is used up, no frame is sent, and no
+    request is handled. Answers to earlier requests are still sent. When these use as many bytes again, the credit is
+    overdrawn.
     """
 
     __slots__ = ("_beyond", "_frames", "_most_bytes", "_most_frames", "_sizes", "acknowledged", "bytes", "has_room")

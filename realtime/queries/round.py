@@ -135,7 +135,7 @@ class Round:
         return self._seconds
 
     @property
-    def is_early(self) -> bool:
+    def must_hand_out(self) -> bool:
         """Whether it is time to hand out what has been read."""
         return self._hand_out is not None and time.monotonic() >= self._next_early
 

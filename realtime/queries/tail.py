@@ -269,7 +269,7 @@ class Tail:
 
     def _hand_out(self, left: Collection[LiveQuery], data: RoundData) -> None:
         """Hand out the next deltas, if this round has taken long; `left` are the live queries still to be read."""
-        if not data.round.is_early:
+        if not data.round.must_hand_out:
             return
         deltas = data.take_next_deltas()
         self._handed_out.update(deltas)
