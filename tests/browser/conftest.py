@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -63,18 +64,15 @@ def whole_browser(browser: Browser) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def shared_desk(browser: Browser, server: DemoServer) -> Iterator[Desk]:
-    desk = Desk(browser, server.url)
-    yield desk
-    desk.close()
+    with closing(Desk(browser, server.url)) as desk:
+        yield desk
 
 
 @pytest.fixture
 def desk(shared_desk: Desk) -> Iterator[Desk]:
     """Opens the windows of a test; it fails when a script in one of them throws, or breaks the policy for scripts."""
     yield shared_desk
-    shared_desk.clear()
-    errors, shared_desk.errors = shared_desk.errors, []
-    assert errors == []
+    shared_desk.end_test()
 
 
 @pytest.fixture

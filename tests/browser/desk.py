@@ -58,6 +58,12 @@ class Desk:
                 if page not in self._blank:
                     page.close()
 
+    def end_test(self) -> None:
+        """Close the windows; fail if a script in one of them has thrown, or the policy for scripts was broken."""
+        self.clear()
+        errors, self.errors = self.errors, []
+        assert errors == []
+
     def close(self) -> None:
         self.clear()
         for context in self._contexts.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,18 +43,15 @@ def seeded(server: DemoServer, demo_database: Path) -> None:
 
 @pytest.fixture(scope="module")
 def desk(browser: Browser, server: DemoServer) -> Iterator[Desk]:
-    desk = Desk(browser, server.url)
-    yield desk
-    desk.close()
+    with closing(Desk(browser, server.url)) as desk:
+        yield desk
 
 
 @pytest.fixture
 def login(desk: Desk) -> Iterator[Callable[..., Page]]:
     """`login("ada")`: a new window, in a context that lasts for the module unless it has options of its own."""
     yield lambda user, **options: desk.alone(user, **options) if options else desk.blank(user)
-    desk.clear()
-    errors, desk.errors = desk.errors, []
-    assert errors == []
+    desk.end_test()
 
 
 @pytest.fixture
