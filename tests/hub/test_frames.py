@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from realtime import ModelStream
 from realtime.auth.identity import Identity
 from realtime.hub import slow_queries
 from realtime.hub.hub import get_hub
 from tests.models import Book
-from tests.support.streams import registered
+from tests.support.streams import WaitingBooks, registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
 
-class Last(ModelStream):
+class Last(WaitingBooks):
     """The last book of a shelf, for which a round waits until the test lets it go on."""
 
-    model = Book
-    fields = ["title"]
-    partition_by = ["shelf"]
-    allow_anonymous = True
-    waits = False
     breaks = False
-    reading: threading.Event
-    go_on: threading.Event
-
-    def authorize(self, user, shelf):
-        return True
 
     def get_queryset(self, shelf):
-        if Last.waits:
-            Last.reading.set()
-            Last.go_on.wait(seconds(20))
+        books = super().get_queryset(shelf)
         if Last.breaks:  # the transaction is aborted, and the round reads everything again
             Last.breaks = False
             with connection.cursor() as cursor:
                 cursor.execute("SELECT nothing FROM nowhere")
-        return Book.objects.filter(shelf=shelf).order_by("-pk")[:1]  # read after those that are read together
+        return books.order_by("-pk")[:1]  # read after those that are read together
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +34,8 @@ def stream(settings, monkeypatch):
     settings.REALTIME_QUERY_SECONDS = seconds(60)
     monkeypatch.setattr(slow_queries, "SLOW_PART", 1.0)  # never read apart
     monkeypatch.setattr("realtime.queries.round.EARLY_SECONDS", 0)
-    Last.waits, Last.breaks, Last.reading, Last.go_on = False, False, threading.Event(), threading.Event()
+    Last.reset()
+    Last.breaks = False
     with registered(last=Last):
         yield
         Last.go_on.set()

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
 
-from realtime import ModelStream
 from realtime.hub import slow_queries
 from realtime.hub.counters import get_counters
 from realtime.hub.hub import get_hub
 from realtime.hub.status import figures_of
 from realtime.queries.family import Family
 from tests.models import Book, Shelf
-from tests.support.streams import registered
+from tests.support.streams import WaitingBooks, registered
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
 
 
-class Slow(ModelStream):
-    """The books of a shelf; reading them waits until the test lets it go, once it has begun to."""
-
-    model = Book
-    fields = ["title"]
-    partition_by = ["shelf"]
-    allow_anonymous = True
-    slow = False
-    go_on: threading.Event
-    reading: threading.Event
-
-    def authorize(self, user, shelf):
-        return True
-
-    def get_queryset(self, shelf):
-        if Slow.slow:
-            Slow.reading.set()
-            Slow.go_on.wait(seconds(20))
-        return Book.objects.filter(shelf=shelf)
+class Slow(WaitingBooks):
+    """Books that take long to read."""
 
 
 @pytest.fixture(autouse=True)
 def stream(settings):
     settings.REALTIME_QUERY_SECONDS = seconds(20)
-    Slow.slow, Slow.go_on, Slow.reading = False, threading.Event(), threading.Event()
+    Slow.reset()
     with registered(slow=Slow):
         yield
         Slow.go_on.set()
@@ -63,13 +44,13 @@ def shelf(stream, elsewhere) -> Shelf:
 async def test_others_are_served_while_a_newcomers_rows_are_read(shelf, add):
     async with WireClient() as quick, WireClient() as slow:
         await quick.subscribe("top", shelf=shelf.pk)
-        Slow.slow = True
+        Slow.waits = True
         slow.say(slow.protocol.subscribe(1, stream="slow", params={"shelf": shelf.pk}))
         await until(Slow.reading.is_set)
         await add("a")
         await until(lambda: quick.titles() == ["a"])
         assert not slow.protocol.subscriptions[1].live
-        Slow.slow = False
+        Slow.waits = False
         Slow.go_on.set()
         await until(lambda: slow.protocol.subscriptions[1].live)
         assert slow.titles() == ["a"]
@@ -80,13 +61,13 @@ async def test_others_are_served_while_a_live_one_is_read_and_none_of_its_change
     async with WireClient() as client:
         await client.subscribe("slow", id=1, shelf=shelf.pk)
         await client.subscribe("top", id=2, shelf=shelf.pk)
-        Slow.slow = True
+        Slow.waits = True
         await add("a")
         await until(lambda: client.titles(2) == ["a"])
         await add("b", "c")
         await until(lambda: client.titles(2) == ["a", "b", "c"])
         assert client.titles(1) == []
-        Slow.slow = False
+        Slow.waits = False
         Slow.go_on.set()
         await until(lambda: client.titles(1) == ["a", "b", "c"])
         [shown] = [query for query in figures_of(get_hub())["queries"] if query["slow"]]
@@ -105,7 +86,7 @@ async def test_revocation_is_noticed_while_a_live_query_is_read(shelf, add, else
 
     async with WireClient() as slow, WireClient() as other:
         await other.subscribe("top", shelf=shelf.pk)
-        Slow.slow = True
+        Slow.waits = True
         slow.say(slow.protocol.subscribe(1, stream="slow", params={"shelf": shelf.pk}))
         await until(Slow.reading.is_set)
         asked = []
@@ -119,7 +100,7 @@ async def test_what_takes_longer_than_the_limit_is_refused_and_others_go_on(shel
     async with WireClient() as client:
         await client.subscribe("slow", id=1, shelf=shelf.pk)
         await client.subscribe("top", id=2, shelf=shelf.pk)
-        Slow.slow = True
+        Slow.waits = True
         await add("a")
         await until(lambda: client.titles(2) == ["a"])
         settings.REALTIME_QUERY_SECONDS = 0.5  # not before: the other one is to be read however busy the machine is
@@ -151,14 +132,14 @@ async def test_client_that_is_refused_lacks_no_change_when_it_comes_back(shelf, 
     async with WireClient() as client:
         await client.subscribe("slow", id=1, shelf=shelf.pk)
         await client.subscribe("top", id=2, shelf=shelf.pk)
-        Slow.slow = True
+        Slow.waits = True
         await add("a")
         await until(lambda: client.titles(2) == ["a"])
         settings.REALTIME_QUERY_SECONDS = 0.5
         await until(lambda: client.refusals)
         kept = client.protocol.subscriptions[1]
         assert client.titles(1) == []
-    Slow.slow = False
+    Slow.waits = False
     Slow.go_on.set()
     await get_hub().close()  # which forgets that it took long
     async with WireClient() as back:
@@ -172,10 +153,10 @@ async def test_live_query_that_is_quick_again_comes_back_to_the_others(shelf, ad
     async with WireClient() as client:
         await client.subscribe("slow", id=1, shelf=shelf.pk)
         await client.subscribe("top", id=2, shelf=shelf.pk)
-        Slow.slow = True
+        Slow.waits = True
         await add("a")
         await until(lambda: list(get_hub().slow.keys))
-        Slow.slow = False
+        Slow.waits = False
         Slow.go_on.set()
         number = 0
         while log_of(client) != 0 or not number:
@@ -211,13 +192,13 @@ async def test_threads_are_left_behind_up_to_a_bound(shelf, add, monkeypatch):
     monkeypatch.setattr(slow_queries, "MAX_LEFT_BEHIND", 0)
     async with WireClient() as quick, WireClient() as slow:
         await quick.subscribe("top", shelf=shelf.pk)
-        Slow.slow = True
+        Slow.waits = True
         slow.say(slow.protocol.subscribe(1, stream="slow", params={"shelf": shelf.pk}))
         await until(Slow.reading.is_set)
         await add("a")
         await asyncio.sleep(0.5)
         assert quick.titles() == []
-        Slow.slow = False
+        Slow.waits = False
         Slow.go_on.set()
         await until(lambda: quick.titles() == ["a"] and slow.titles() == ["a"])
 
@@ -235,7 +216,7 @@ async def test_of_live_queries_read_together_the_one_with_a_slow_row_is_read_apa
     shelf, other_shelf, elsewhere, monkeypatch
 ):
     def shown(book: Book) -> bool:
-        return not (Slow.slow and book.shelf_id == other_shelf.pk) or Slow.go_on.wait(seconds(20))
+        return not (Slow.waits and book.shelf_id == other_shelf.pk) or Slow.go_on.wait(seconds(20))
 
     monkeypatch.setattr(Book, "shown", property(shown), raising=False)
     with registered(shown=type("Shown", (Slow,), {"fields": ["title", "shown"]})):
@@ -245,12 +226,12 @@ async def test_of_live_queries_read_together_the_one_with_a_slow_row_is_read_apa
             Slow.reading.clear()
             await elsewhere.soon(add_to_both, shelf, other_shelf)
             await until(lambda: client.titles() == other.titles() == ["a"])  # they are read together from now on
-            Slow.slow = True
+            Slow.waits = True
             monkeypatch.setattr(Slow, "get_queryset", lambda self, shelf: Book.objects.filter(shelf=shelf))
             await elsewhere.soon(add_to_both, shelf, other_shelf)
             await until(lambda: client.titles() == ["a", "a"])
             assert [key.params for key in get_hub().slow.keys] == [b'{"shelf":%d}' % other_shelf.pk]
-            Slow.slow = False
+            Slow.waits = False
             Slow.go_on.set()
             await until(lambda: other.titles() == ["a", "a"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from realtime import ModelStream
 from realtime.capture import install
 from realtime.streams.registry import registry
 from tests.models import Book
+from tests.support.waiting import seconds
 
 
 class OpenBooks(ModelStream):
@@ -55,6 +57,31 @@ def said_of(stream: type[ModelStream], *checks: Callable[[None], Sequence[CheckM
     """What system checks say of a registered stream, while the others are hidden: to check all takes a while."""
     with mock.patch.object(registry, "_streams", {stream.name: stream}):
         return [message for check in checks for message in check(None)]
+
+
+class WaitingBooks(ModelStream):
+    """The books of a shelf; while it `waits`, reading them waits until the test lets it go, once it has begun to."""
+
+    model = Book
+    fields = ["title"]
+    partition_by = ["shelf"]
+    allow_anonymous = True
+    waits = False
+    reading: threading.Event
+    go_on: threading.Event
+
+    def authorize(self, user: Any, shelf: int) -> bool:
+        return True
+
+    def get_queryset(self, shelf: int) -> Any:
+        if self.waits:
+            self.reading.set()
+            self.go_on.wait(seconds(20))
+        return Book.objects.filter(shelf=shelf)
+
+    @classmethod
+    def reset(cls) -> None:
+        cls.waits, cls.reading, cls.go_on = False, threading.Event(), threading.Event()
 
 
 class CheckedStream(ModelStream):
