@@ -48,7 +48,7 @@ class Calls:
             try:
                 call = _bound(call)
             except ClientError as refusal:
-                self._reply(Reply(id=call.id, error=failure(refusal)))
+                self._reply(Reply(id=call.id, error=failure(refusal, self._peer.identity.surroundings)))
                 return
             self._waiting.append(call)
             self._expect(call)
