@@ -136,7 +136,7 @@ def can_copy_by_key(table: Table, compiler: Any, written: Mapping[str, Any]) -> 
     keys = named_keys(table, compiler.query) if written else None
     return (
         keys is not None
-        and len(keys) <= MAX_ROWS
+        and len(keys) < MAX_ROWS  # the links of these rows, and the new one, are not too many to log
         and not any(isinstance(table.columns[name].target, CharField | TextField) for name in written)
     )
 
