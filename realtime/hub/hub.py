@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from realtime.auth.limits import Quotas
-from realtime.auth.revocation import access_database
+from realtime.auth.users import user_database
 from realtime.changelog import log_number
 from realtime.conf import settings
 from realtime.exceptions import ClientError, QueryTimedOut
@@ -139,7 +139,7 @@ class Hub:
         self._start_sweeping()
         if self._background is None:
             self._background = _Background(self.deliver, self._texts.take, lambda: self._logs)
-            self._access = access_database()
+            self._access = user_database()
             self._log(self._access)
             exempt_startup_objects()
         elif self._empty_since is not None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
-from realtime.auth.revocation import access_database
+from realtime.auth.users import user_database
 from realtime.changelog import get_changelog
 from realtime.conf import limits
 from realtime.exceptions import ClientError, InternalError
@@ -357,7 +357,7 @@ class LogWorker:
     async def _tick(self, round: Round, retired: Collection[QueryKey]) -> Tick:
         """Compute a tick in the thread; abandon both if one live query takes too long."""
         wants = {item.want: item.stream for item in self._waiting.serving}
-        if self.alias == access_database():
+        if self.alias == user_database():
             self._tail.note_users(self._users())
         texts = self._texts.of(self.alias) if self._texts else {}
         work = self._tail.tick, wants, retired, self._calls.keys, self._waiting.batches(), round, texts
