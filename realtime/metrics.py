@@ -28,7 +28,7 @@ COUNTERS: dict[str, tuple[str, str]] = {
     "behind": ("", "Times that a client fell behind because it did not acknowledge."),
     "ticks": ("log", "Rounds in which a log was read."),
     "tick_seconds": ("log", "Seconds that these rounds took, until the frames were sent."),
-    "slow_queries": ("stream", "Times that a live query was so slow that it was read apart from the others."),
+    "slow_queries": ("stream", "Times that a live query was so slow that it was read separately from the others."),
     "query_timeouts": ("stream", "Times that a live query exceeded REALTIME_QUERY_SECONDS and was ended."),
     "log_failures": ("log", "Rounds that failed because the log could not be read."),
 }
@@ -46,7 +46,7 @@ GAUGES: dict[str, tuple[str, str]] = {
 LABELLED_GAUGES: dict[str, tuple[str, str]] = {
     "live_queries": ("stream", "Live queries in memory."),
     "subscribers": ("stream", "Subscribers of these live queries."),
-    "queries_apart": ("stream", "Slow live queries that are read apart from the others."),
+    "queries_apart": ("stream", "Slow live queries that are read separately from the others."),
     "log_lag_seconds": (
         "log",
         "Seconds from a wake-up to the frames of the last round, or since the first failure to read the log.",

@@ -147,7 +147,7 @@ class SlowQueries:
     def _set_apart(self, key: QueryKey, own: LogWorker) -> None:
         count("slow_queries", key.stream)
         seconds = settings.QUERY_SECONDS * SLOW_PART
-        text = "The live query %s %s takes longer than %g s to read; it is read apart from the others."
+        text = "The live query %s %s takes longer than %g s to read; it is read separately from the others."
         key.say(logger.warning, text, seconds)
         self._streams[key.stream] = time.monotonic() + MEMORY_SECONDS
         worker = self._quietest(own)

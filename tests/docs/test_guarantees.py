@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/explanation/guarantees.md").read_text()
 ISOLATION = (ROOT / "docs/explanation/isolation.md").read_text()
 NAMES = sorted(set(re.findall(r"`(tests/[^`]+)`", TEXT + ISOLATION)))
-PROMISES = re.split(r"^\*\*(?=\d\. )", TEXT.partition("## Limits")[0], flags=re.MULTILINE)[1:]
+PROMISES = re.split(r"^### (?=\d\. )", TEXT.partition("## Limits")[0], flags=re.MULTILINE)[1:]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -76,7 +76,7 @@ async def test_others_are_served_while_a_live_one_is_read_and_none_of_its_change
         await until(lambda: client.titles(1) == ["a", "b", "c", "d"])
     params = f'{{"shelf":{shelf.pk}}}'
     assert [record.getMessage() for record in caplog.records] == [
-        f"The live query slow {params} takes longer than 0.5 s to read; it is read apart from the others."
+        f"The live query slow {params} takes longer than 0.5 s to read; it is read separately from the others."
     ]
     assert get_counters().counts()["slow_queries"]["slow"] == before + 1
 
