@@ -13,6 +13,7 @@ from django.apps import apps
 from realtime.auth.users import user_database, user_model
 from realtime.changelog.base import LoggedChange
 from realtime.models import Change
+from realtime.streams.keys import parse_keys
 from realtime.streams.stream import is_user
 from realtime.streams.validation import valid_streams
 
@@ -165,7 +166,7 @@ class UserFields:
         if model is None or not users or len(users) > MAX_USERS:
             return {}
         found = {}
-        keys = [model._meta.pk.to_python(user) for user in users]
+        keys = parse_keys(model, users)  # a token may name a user who has no row
         fields = [field for field in model._meta.concrete_fields if field.name != "last_login"]
         rows = model._base_manager.using(user_database())
         for start in range(0, len(keys), USERS_PER_QUERY):

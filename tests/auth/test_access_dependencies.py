@@ -186,6 +186,11 @@ class TestUsers:
         write = User.objects.filter(pk=bob.pk).update
         assert access(grounds, lambda: write(last_login=timezone.now())) == of_users(bob)
 
+    def test_user_of_a_token_who_has_no_row_stops_no_log(self, grounds, ann):
+        grounds.users.present = frozenset(["service", str(ann.pk)])
+        assert grounds.access([]) == Access()
+        assert access(grounds, lambda: User.objects.filter(pk=ann.pk).update(first_name="Ann")) == of_users(ann)
+
     def test_every_write_is_checked_if_a_stream_names_the_user_model(self, ann, monkeypatch):
         monkeypatch.setattr(Owned, "authorize_depends_on", ["auth.User"])
         grounds = AccessDependencies()
