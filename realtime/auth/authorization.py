@@ -142,18 +142,17 @@ class AuthorizedStream(NamedTuple):
 
     stream: ModelStream
     format: str
+    fingerprint: str
+    """The stream's `format_fingerprint()`: a project's code, which may read the database, so not on the loop."""
     by_own_rows: bool = False
     """Whether the check has read only the user's own rows of the models that access depends on."""
     reads: tuple[Read, ...] | None = None
     """What the check has read, if the answer depends on nothing else."""
 
-    def format_fingerprint(self) -> str:
-        return self.stream.format_fingerprint(self.format)
-
     def continues(self, fingerprint: str) -> bool:
         """Return whether a delta may build on rows with this fingerprint, or on rows without one."""
         if fingerprint:
-            return split_fingerprint(fingerprint)[0] == self.format_fingerprint()
+            return split_fingerprint(fingerprint)[0] == self.fingerprint
         return self.stream.audience_key is None and not any(self.stream.surroundings)
 
     def shares(self, other: AuthorizedStream) -> bool:
@@ -346,7 +345,9 @@ def authorize_request(request: Request, known: RequestFacts) -> Decision:
                 check_format(stream, target.format)
                 check_value(standing.user, stream, target.format)
             by_own_rows = known.is_by_own_rows(standing.user, stream)
-            answer = AuthorizedStream(stream, target.format, by_own_rows, known.reads(standing.user, stream))
+            reads = known.reads(standing.user, stream)
+            fingerprint = stream.format_fingerprint(target.format)
+            answer = AuthorizedStream(stream, target.format, fingerprint, by_own_rows, reads)
     except ClientError as error:
         answer = error
     except Exception:

@@ -198,7 +198,7 @@ class Connection:
         for subscription, query, fingerprint in delivery.accepted:
             subject = subscription.subject
             if isinstance(subject, AuthorizedStream):
-                fingerprint = join_fingerprint(subject.format_fingerprint(), fingerprint)
+                fingerprint = join_fingerprint(subject.fingerprint, fingerprint)
             else:
                 fingerprint = ""
             accepted = self.peer.session.accept(subscription, query=query, log=delivery.log, fingerprint=fingerprint)

@@ -106,6 +106,24 @@ class TestSubscribing:
             [delta] = client.received[-1]["deltas"]
         assert (delta["reset"], client.titles()) == (True, ["a"])
 
+    async def test_fields_that_the_database_decides(self, shelf, user, identity, add, elsewhere):
+        class Decided(Picky):
+            def get_fields(self):
+                return ["title"] if Shelf.objects.exists() else []
+
+        await add("a")
+        with registered(decided=Decided):
+            cursor = await elsewhere.soon(get_changelog("default").head)
+            async with WireClient(identity) as client:
+                await client.subscribe("decided")
+                assert client.titles() == ["a"]
+                [accepted] = of_type(client, "subscribed")
+            async with WireClient(identity) as client:
+                place = {"cursor": cursor, "fingerprint": accepted["fingerprint"]}
+                client.say([json.dumps({"type": "subscribe", "id": 1, "stream": "decided", "params": {}, **place})])
+                await until(lambda: of_type(client, "frame"))
+        assert client.received[-1]["deltas"] == []
+
     async def test_subscriptions_sent_at_once_are_answered_by_one_frame(self, shelf, identity, add, monkeypatch):
         monkeypatch.setattr("realtime.connections.subscriptions.TOGETHER_SECONDS", seconds(10))
         await add("a")
