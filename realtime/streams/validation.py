@@ -25,6 +25,8 @@ from realtime.streams.stream import FORM_ACTIONS, ModelStream, is_user
 from realtime.streams.unread_rows import unread_field
 from realtime.streams.window import NAMES
 
+UNNAMED = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}
+
 _valid: WeakSet[type[ModelStream]] = WeakSet()
 
 
@@ -182,8 +184,7 @@ def _placeholder(stream: type[ModelStream], name: str, parameter: inspect.Parame
 
 def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
     parameters = stream.parameters()
-    kinds = {parameter.kind for parameter in parameters.values()}
-    if kinds & {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}:
+    if any(parameter.kind in UNNAMED for parameter in parameters.values()):
         yield StreamDefinitionError(
             f"{stream.__name__}.get_queryset takes arguments without names.",
             hint="Name each parameter of the stream: def get_queryset(self, project): ...",
@@ -309,10 +310,9 @@ def _is_positive(value: Any) -> bool:
 
 
 def _event_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
-    unnamed = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY}
     for name in stream.events():
         _, *parameters = inspect.signature(getattr(stream, name)).parameters.values()
-        if not parameters or any(parameter.kind in unnamed for parameter in parameters):
+        if not parameters or any(parameter.kind in UNNAMED for parameter in parameters):
             yield StreamDefinitionError(
                 f"The event {stream.__name__}.{name} does not say what it takes.",
                 hint=f"Declare it as def {name}(self, user, ...), with a name and a type for each value.",
