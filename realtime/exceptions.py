@@ -19,7 +19,7 @@ RealtimeError
     └── Refusal                answers one subscription or one call
         ├── TokenExpired, TokenInvalid, UnknownStream, BadParameters, Forbidden
         ├── UnknownAction, InvalidArguments, NotFound, ActionError, Stale
-        ├── AccessTimedOut, TooManyRows, QueryTimedOut, CallTimedOut, CallsOverloaded
+        ├── AccessTimedOut, TooManyRows, WindowTooLarge, QueryTimedOut, CallTimedOut, CallsOverloaded
         └── UnknownEvent, EventTooLarge
 """
 

@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 
 from realtime.actions import forms
 from realtime.auth import tokens
-from realtime.auth.authorization import StreamForbidden
 from realtime.auth.identity import user_key
 from realtime.auth.users import visitor
 from realtime.exceptions import StreamDefinitionError
@@ -48,12 +47,7 @@ def render_form(
     if not stream.form_class:
         raise StreamDefinitionError(f"The stream {stream.name!r} has no form.", hint="Set form_class to a ModelForm.")
     user = user_of(request)
-    if not stream.authorize_form(user, instance):
-        raise StreamForbidden(
-            "You do not have permission to add this row."
-            if instance is None
-            else "You do not have permission to change this row."
-        )
+    forms.authorize(stream, user, instance)
     target = forms.new_instance(stream) if instance is None else instance
     opened = stream.get_form(user, instance=target, data=None)
     shown = opened if form is None else form

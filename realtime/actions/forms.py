@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext
 
-from realtime.auth.authorization import open_stream
+from realtime.auth.authorization import StreamForbidden, open_stream
 from realtime.exceptions import Forbidden, InvalidArguments, NotFound, Refusal, Stale
 from realtime.queries.queryset import unsliced
 from realtime.streams.keys import key_of, parse_key
@@ -40,7 +40,7 @@ def update(stream: ModelStream, user: Any, pk: int | str, data: dict[str, Any], 
 
 def create_from(stream: ModelStream, user: Any, data: Any, files: Any = None) -> dict[str, Any]:
     """Like `create`, with the data of an HTML form."""
-    _authorize(stream, user, None)
+    authorize(stream, user, None)
     return _save(stream, user, _bound(stream, user, new_instance(stream), data, files))
 
 
@@ -49,18 +49,28 @@ def update_from(
 ) -> dict[str, Any]:
     """Like `update`, with the data of an HTML form."""
     instance = find(stream, pk, lock=True)
-    _authorize(stream, user, instance)
+    authorize(stream, user, instance)
     opened = stream.get_form(user, instance=instance, data=None)
     given = _bound(stream, user, find(stream, pk), data, files)
     changed = [name for name in _changed_since(stream, opened, version) if name in given.changed_data]
     if changed:
-        details = {name: [_current_value(opened, instance, name)] for name in changed}
+        details = {name: [_current_value(instance, name)] for name in changed}
         raise Stale(gettext(STALE), details=details, version=version_of(stream, opened))
     return _save(stream, user, given)
 
 
 #: The actions that a stream with a form has.
 ACTIONS: Mapping[str, Callable[..., Any]] = {"create": create, "update": update}
+
+
+def authorize(stream: ModelStream, user: Any, instance: Any) -> None:
+    """Raise `Forbidden` unless the user may change this row, or add one (`instance` is None)."""
+    if not stream.authorize_form(user, instance):
+        raise StreamForbidden(
+            "You do not have permission to add this row."
+            if instance is None
+            else "You do not have permission to change this row."
+        )
 
 
 def new_instance(stream: ModelStream) -> Any:
@@ -119,15 +129,6 @@ def _save(stream: ModelStream, user: Any, form: Any) -> dict[str, Any]:
     }
 
 
-def _authorize(stream: ModelStream, user: Any, instance: Any) -> None:
-    if not stream.authorize_form(user, instance):
-        raise Forbidden(
-            "You do not have permission to add this row."
-            if instance is None
-            else "You do not have permission to change this row."
-        )
-
-
 def _check_partition(stream: ModelStream, user: Any, instance: Any) -> None:
     """Refuse to move a row to a partition that the user may not see."""
     partition = _partition(stream)
@@ -183,7 +184,7 @@ def _tag(stream: ModelStream, form: Any, name: str, secret: str | bytes) -> str:
     return base64.urlsafe_b64encode(digest[:TAG_BYTES]).decode()
 
 
-def _current_value(form: Any, instance: Any, name: str) -> str:
+def _current_value(instance: Any, name: str) -> str:
     try:
         field: Any = instance._meta.get_field(name)
     except FieldDoesNotExist:

@@ -12,6 +12,7 @@ from django.apps import apps
 
 from realtime.auth.users import user_database, user_model
 from realtime.changelog.base import LoggedChange
+from realtime.models import Change
 from realtime.streams.stream import is_user
 from realtime.streams.validation import valid_streams
 
@@ -23,9 +24,6 @@ ACCESS_MODEL = "realtime.access"
 SESSIONS = "sessions"  # some sessions have ended; the log does not say which
 GROUP = "auth.group"
 PERMISSION = "auth.permission"
-REREAD = "r"
-UPDATE = "u"
-LINK = "l"
 MAX_USERS = 10_000  # whose fields are compared
 USERS_PER_QUERY = 250
 
@@ -46,11 +44,7 @@ class Access(NamedTuple):
     ended: frozenset[str] = frozenset()  # connections that must end in any case, by id or by "user:" and key
 
     def __bool__(self) -> bool:
-        return (
-            self.everyone
-            or self.all_sessions
-            or bool(self.users or self.sessions or self.streams or self.owners or self.ended)
-        )
+        return self != Access()
 
 
 EVERYONE = Access(everyone=True)
@@ -90,14 +84,14 @@ class AccessDependencies:
         linked: set[str] = set()  # models whose rows were linked
         for change in changes:
             model, operation = change.model, change.operation
-            linked |= {model} if operation == LINK else set()
+            linked |= {model} if operation == Change.Kind.LINK else set()
             # when a permission is granted, the permission and its user or group are linked
-            is_revoked = model == PERMISSION and operation not in (UPDATE, LINK)
-            is_unknown = operation == REREAD and (model in self.user_labels or model == ACCESS_MODEL)
-            if (model == GROUP and operation != LINK) or is_revoked or is_unknown:
+            is_revoked = model == PERMISSION and operation not in (Change.Kind.UPDATE, Change.Kind.LINK)
+            is_unknown = operation == Change.Kind.REREAD and (model in self.user_labels or model == ACCESS_MODEL)
+            if (model == GROUP and operation != Change.Kind.LINK) or is_revoked or is_unknown:
                 return EVERYONE
             if model in self.user_labels:
-                only_written = operation == UPDATE and model not in self._named_user_models
+                only_written = operation == Change.Kind.UPDATE and model not in self._named_user_models
                 (written if only_written else users).add(change.key)
             if model in self.affected_fields:
                 named = _named_users(change, self.affected_fields[model])
@@ -212,11 +206,6 @@ def user_columns(model: type[Model]) -> dict[str, str]:
     if meta.all_parents or model in _with_parents(user_model()):
         return {}
     return {field.column: field.name for field in meta.concrete_fields if is_user(model, field.name)}
-
-
-def access_database() -> str:
-    """Return the database whose log records access changes, which is that of the users."""
-    return user_database()
 
 
 def _permission_models() -> list[type[Model]]:

@@ -9,8 +9,9 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from realtime.auth.identity import session_digest
-from realtime.auth.revocation import ACCESS_MODEL, SESSIONS, access_database
+from realtime.auth.revocation import ACCESS_MODEL, SESSIONS
 from realtime.auth.sessions import session_store
+from realtime.auth.users import user_database
 from realtime.capture.transactions import ensure_transaction
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange
@@ -108,6 +109,6 @@ def _wrap_store(store: Any) -> None:
 
 
 def _record(key: str) -> None:
-    alias = access_database()
+    alias = user_database()
     with ensure_transaction(connections[alias]):
         get_changelog(alias).append([NewChange(ACCESS_MODEL, key, Change.Kind.ACCESS)])

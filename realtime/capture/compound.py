@@ -37,7 +37,6 @@ from realtime.capture.rows import (
     delete_changes,
     empty_routing,
     named_keys,
-    rereads,
     routing_of,
     update_changes,
     written_values,
@@ -48,7 +47,7 @@ from realtime.capture.statement import MYSQL_DENIED, Statement, has_code, log_fa
 from realtime.capture.tables import Row, Table
 from realtime.capture.transactions import IN_TRANSACTION, SIGNAL_IF_BEGUN, SIGNALED, START, can_begin
 from realtime.changelog import get_changelog
-from realtime.changelog.base import NewChange
+from realtime.changelog.base import NewChange, rereads
 
 SYNTAX_ERROR = 1064  # in SQL mode ORACLE
 # mysqlclient does not know that a transaction is open, which START TRANSACTION would commit
@@ -128,7 +127,7 @@ def _insert(table: Table, compiler: Any, execute: Statement, returning_fields: S
             changes = _insert_changes(table, row)
         except Exception as error:
             log_failure_once(table, error)
-            changes = rereads(table)
+            changes = rereads(table.labels)
         is_generated = any(change.operation == INSERT and change.key == GENERATED for change in changes)
         log_insert, values = _log_insert(changes, alias)
         return f"{FORGET_LAST_KEY if is_generated else ''}{sql}; {log_insert}", (*params, *values)
@@ -318,5 +317,5 @@ def _insert_changes(table: Table, row: Row) -> list[NewChange]:
     elif isinstance(table.keys[0].field, AutoField):
         key = GENERATED
     else:
-        return rereads(table)
+        return rereads(table.labels)
     return [NewChange(own.label, key, INSERT, routing_of(own.routing, row, INSERT)) for own in table.own]

@@ -147,9 +147,14 @@ class Combined(NamedTuple):
     returns_count: bool
 
 
-def run_recorded(record: Execute, table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any) -> Any:
-    """Let `record` execute the statement together with its log entries; return None if it has no such form."""
-    alias, event = compiler.connection.alias, EVENTS[record]
+def run_recorded(
+    record: Execute | None, event: str, table: Table, compiler: Any, statement: Statement, *args: Any, **kwargs: Any
+) -> Any:
+    """Let `record` execute the statement together with its log entries; return None if it has no such form.
+
+    `event` is the kind of statement for `restrictions`; without `record`, no statement of this kind has such a form.
+    """
+    alias = compiler.connection.alias
     restriction = restrictions.restriction_of(compiler.connection, table, event)
     if restriction is Restriction.ROW_SECURITY and not _reads(compiler, event, *args, **kwargs):
         if event == restrictions.INSERT and compiler.query.on_conflict is None:
@@ -157,6 +162,8 @@ def run_recorded(record: Execute, table: Table, compiler: Any, statement: Statem
         restriction = Restriction.UNCHANGED
     if restriction is Restriction.UNCHANGED:
         return run_with_reread_atomically(table, compiler, statement, *args, **kwargs)
+    if record is None:
+        return None
     try:
         return record(table, compiler, statement, *args, **kwargs)
     except (NotSupportedError, ProgrammingError):
@@ -166,7 +173,7 @@ def run_recorded(record: Execute, table: Table, compiler: Any, statement: Statem
             raise
         if restriction is restrictions.restriction_of(compiler.connection, table, event):
             raise
-        return run_recorded(record, table, compiler, Statement(statement.execute), *args, **kwargs)
+        return run_recorded(record, event, table, compiler, Statement(statement.execute), *args, **kwargs)
     except Exception as error:
         if error is statement.failed or isinstance(error, DatabaseError):
             raise
@@ -259,11 +266,6 @@ def _combine_move(builder: StatementBuilder, compiler: Any, key_count: int) -> t
     return combined, (*values, *where_params, *where_params)
 
 
-def update_returning(table: Table, compiler: Any, execute: Execute, returning_fields: Any) -> Any:
-    """Leave an UPDATE with RETURNING to the common capture."""
-    return None
-
-
 def delete(table: Table, compiler: Any, execute: Execute, result_type: Any = None) -> int | None:
     """Execute a DELETE together with its log entries; return the number of rows, or None if it has no such form."""
     if result_type not in COUNTS:
@@ -278,11 +280,3 @@ def delete(table: Table, compiler: Any, execute: Execute, result_type: Any = Non
         return 0
     few = 0 < key_count <= MAX_ROWS
     return builder.run(compiler, execute, builder.combine(sql, builder.delete_entries, few=few), params)
-
-
-EVENTS = {
-    insert: restrictions.INSERT,
-    update: restrictions.UPDATE,
-    update_returning: restrictions.UPDATE,
-    delete: restrictions.DELETE,
-}

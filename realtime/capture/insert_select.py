@@ -22,10 +22,10 @@ from django.db.models.functions import Now, Random
 from django.db.models.sql.query import Query
 from django.db.models.sql.where import ExtraWhere
 
-from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, UPDATE, empty_routing, named_keys, rereads
+from realtime.capture.rows import DELETE, MAX_ROWS, UNKNOWN, UPDATE, empty_routing, named_keys
 from realtime.capture.sql.log import LogSQL, writers_log
 from realtime.capture.tables import Table
-from realtime.changelog.base import NewChange, encode_routing
+from realtime.changelog.base import NewChange, encode_routing, rereads
 
 UNREPEATABLE = (ExtraWhere, Now, Random, RawSQL)
 SOURCE = "\0"  # placeholder for the rows in a cached statement
@@ -62,7 +62,7 @@ class InsertSelect:
                 return Copied(count, self._log_rereads_instead(count))
             rows = rows or count
         pointed = (link.label for link in self.table.links if written.get(link.column.name) is UNKNOWN)
-        return Copied(rows if self._counts_rows else MAX_ROWS, rereads(self.table, {*self.rereads, *pointed}))
+        return Copied(rows if self._counts_rows else MAX_ROWS, rereads({*self.rereads, *pointed}))
 
     def statements(self, operation: str, compiler: Any, written: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """Yield these statements, with their parameters."""
@@ -90,7 +90,7 @@ class InsertSelect:
         table = self.log.changelog.table
         # SQLite has one writer, so these changes have the last ids
         self.log.execute(f"DELETE FROM {table} WHERE id > (SELECT MAX(id) FROM {table}) - %s", [count])
-        return rereads(self.table)
+        return rereads(self.table.labels)
 
     def _statements(self, operation: str, columns: tuple[str, ...], computed: frozenset[str]) -> list[str]:
         """Return the INSERTs for a statement that writes these columns; `SOURCE` stands for the rows."""
@@ -136,7 +136,7 @@ def can_copy_by_key(table: Table, compiler: Any, written: Mapping[str, Any]) -> 
     keys = named_keys(table, compiler.query) if written else None
     return (
         keys is not None
-        and len(keys) <= MAX_ROWS
+        and len(keys) < MAX_ROWS  # the links of these rows, and the new one, are not too many to log
         and not any(isinstance(table.columns[name].target, CharField | TextField) for name in written)
     )
 

@@ -9,10 +9,9 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
 from realtime.capture import orm, signals, touch, triggers
-from realtime.capture.rows import REREAD
 from realtime.capture.tables import live_models, log_databases, watched_tables
 from realtime.changelog import BACKENDS, commits, get_changelog
-from realtime.changelog.base import NewChange
+from realtime.changelog.base import rereads
 from realtime.conf import settings
 from realtime.models import Change, Log
 
@@ -76,8 +75,7 @@ def _after_migrate(using: str, plan: Any = (), **kwargs: Any) -> None:
     log = get_changelog(using)
     # writes of migrations were not captured; a log that has just begun needs no entry for them
     if (plan or differed) and log.has_begun(log.head()):
-        labels = {label for table in watched_tables().values() for label in table.labels}
-        log.append([NewChange(label, "", REREAD) for label in sorted(labels)])
+        log.append(rereads({label for table in watched_tables().values() for label in table.labels}))
     log.begin()
 
 

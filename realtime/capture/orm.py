@@ -19,7 +19,7 @@ from django.db.models.constants import OnConflict
 from django.db.models.sql.compiler import SQLDeleteCompiler, SQLInsertCompiler, SQLUpdateCompiler
 from django.db.models.sql.constants import CURSOR, ROW_COUNT
 
-from realtime.capture import compound, cte
+from realtime.capture import compound, cte, restrictions
 from realtime.capture.insert_select import Copied, can_copy_by_key, insert_select, is_repeatable
 from realtime.capture.rows import (
     DELETE,
@@ -32,13 +32,13 @@ from realtime.capture.rows import (
     collect_values,
     conditions_of,
     delete_changes,
-    rereads,
     update_changes,
     written_values,
 )
 from realtime.capture.statement import MYSQL_DENIED, Statement, has_code, log_failure_once, run_recorded
 from realtime.capture.tables import Row, Table
 from realtime.changelog import get_changelog
+from realtime.changelog.base import rereads
 
 Execute = Callable[..., Any]
 
@@ -64,11 +64,11 @@ def watch(tables: dict[type[models.Model], Table], databases: set[str], *, only_
     _databases.update(databases)
     cte.statement_builder.cache_clear()
     if not _originals:
-        _wrap(SQLInsertCompiler, "execute_sql", record_insert, cte.insert)
-        _wrap(SQLUpdateCompiler, "execute_sql", record_update, cte.update)
-        _wrap(SQLDeleteCompiler, "execute_sql", record_delete, cte.delete)
+        _wrap(SQLInsertCompiler, "execute_sql", record_insert, restrictions.INSERT, cte.insert)
+        _wrap(SQLUpdateCompiler, "execute_sql", record_update, restrictions.UPDATE, cte.update)
+        _wrap(SQLDeleteCompiler, "execute_sql", record_delete, restrictions.DELETE, cte.delete)
         if hasattr(SQLUpdateCompiler, "execute_returning_sql"):  # from Django 6.0
-            _wrap(SQLUpdateCompiler, "execute_returning_sql", record_update_returning, cte.update_returning)
+            _wrap(SQLUpdateCompiler, "execute_returning_sql", record_update_returning, restrictions.UPDATE)
 
 
 def unwatch() -> None:
@@ -82,7 +82,8 @@ def unwatch() -> None:
     _tables.clear()
 
 
-def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_combined: Callable[..., Any]) -> None:
+def _wrap(compiler: Any, name: str, record: Execute, event: str, record_combined: Execute | None = None) -> None:
+    """Wrap a method. On PostgreSQL, `record_combined` records the statement, if it can; otherwise `record` does."""
     original = _originals[compiler, name] = vars(compiler).get(name)
 
     @functools.wraps(getattr(compiler, name))
@@ -109,7 +110,7 @@ def _wrap(compiler: Any, name: str, record: Callable[..., Any], record_combined:
             return execute(*args, **kwargs)
         statement = Statement(execute)
         if self.connection.vendor == "postgresql":
-            result = cte.run_recorded(record_combined, table, self, statement, *args, **kwargs)
+            result = cte.run_recorded(record_combined, event, table, self, statement, *args, **kwargs)
             if result is not None:
                 return result
         elif compound.is_possible(table, self):
@@ -201,7 +202,7 @@ def record_update_returning(table: Table, compiler: Any, execute: Execute, retur
 
 def record_delete(table: Table, compiler: Any, execute: Statement, *args: Any) -> Any:
     alias, log = compiler.connection.alias, get_changelog(compiler.connection.alias)
-    cascades = rereads(table, table.cascades)
+    cascades = rereads(table.cascades)
     is_copied = bool(table.labels) and compiler.connection.vendor == "sqlite" and is_repeatable(compiler.query)
     copied = _copy_to_log(table, DELETE, compiler, {}) if is_copied else None
     if copied is not None:
@@ -214,7 +215,7 @@ def record_delete(table: Table, compiler: Any, execute: Statement, *args: Any) -
     rows = _delete_returning(table, compiler, execute) if table.labels and _can_return(compiler, *args) else None
     if rows is not None:
         count = len(rows)
-        found = rereads(table) if count > MAX_ROWS else changes_of(table, DELETE, rows, rows, alias)
+        found = rereads(table.labels) if count > MAX_ROWS else changes_of(table, DELETE, rows, rows, alias)
     else:
         count = execute(*args) or 0
         found = delete_changes(table, conditions, alias)
@@ -272,7 +273,7 @@ def record_insert(table: Table, compiler: Any, execute: Callable[..., Any], retu
         known_rows = _known_rows(table, compiler, stored)
         rows = _stored_rows(table, compiler, known_rows, names, returned)
         links = _link_rows(query, known_rows)
-        found = rereads(table) if rows is None else changes_of(table, operation, rows, links, alias)
+        found = rereads(table.labels) if rows is None else changes_of(table, operation, rows, links, alias)
         get_changelog(alias).append(found)
     if added:
         return [row[: len(requested)] for row in returned] if requested else []

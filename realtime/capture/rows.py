@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,7 +12,7 @@ from django.db.models.lookups import Exact, In, IsNull
 from django.db.models.sql.where import AND
 
 from realtime.capture.tables import Column, Link, Routing, Row, Table
-from realtime.changelog.base import NewChange
+from realtime.changelog.base import NewChange, rereads
 from realtime.models import Change
 from realtime.streams.keys import key_names, key_of_values
 
@@ -101,13 +101,8 @@ def changes_of(table: Table, operation: str, rows: Sequence[Row], links: Sequenc
     for link in table.links:
         found += link_changes(link, [row.get(link.column.name, UNKNOWN) for row in links], alias)
     if rows:
-        found += rereads(table, table.rereads)
+        found += rereads(table.rereads)
     return found
-
-
-def rereads(table: Table, labels: Iterable[str] | None = None) -> list[NewChange]:
-    """Return changes that reload whole models, instead of listing rows."""
-    return [NewChange(label, "", REREAD) for label in sorted(table.labels if labels is None else labels)]
 
 
 def collect_values(table: Table, compiler: Any) -> dict[tuple[int, str], Any]:
@@ -148,7 +143,7 @@ def update_changes(table: Table, query: Any, conditions: Conditions, alias: str)
     """Return the changes to log for an UPDATE, derived from its query alone."""
     written = written_values(table, query)
     if written.keys() & {part.name for part in table.keys}:
-        return rereads(table)  # the rows have new keys
+        return rereads(table.labels)  # the rows have new keys
     return _statement_changes(
         table, UPDATE, conditions, written, alias, lambda routing: _shared_routing(routing, conditions, written)
     )
@@ -180,7 +175,7 @@ def _statement_changes(
         name = link.column.name
         values = [*conditions.get(name, [UNKNOWN]), *([written[name]] if name in written else [])]
         found += link_changes(link, values, alias)
-    return [*found, *rereads(table, table.rereads)]
+    return [*found, *rereads(table.rereads)]
 
 
 def written_values(table: Table, query: Any) -> dict[str, Any]:
@@ -228,8 +223,8 @@ def link_changes(link: Link, values: Collection[Any], alias: str) -> Iterator[Ne
         yield NewChange(link.label, "", REREAD)
         return
     values = [value for value in values if value is not None]
+    routing = None if link.routing is None else empty_routing(link.routing)
     if link.is_key:
-        routing = None if link.routing is None else empty_routing(link.routing)
         for value in values:
             yield NewChange(link.label, str(link.column.text(value)), LINK, routing)
         return
@@ -241,4 +236,4 @@ def link_changes(link: Link, values: Collection[Any], alias: str) -> Iterator[Ne
         names = key_names(link.model)
         for row in objects.values(*names):
             key = key_of_values(link.model, [row[name] for name in names])
-            yield NewChange(link.label, key, LINK, None if link.routing is None else empty_routing(link.routing))
+            yield NewChange(link.label, key, LINK, routing)

@@ -14,11 +14,22 @@ from django.apps import apps
 from django.db import DatabaseError, models
 from django.db.models.signals import ModelSignal, m2m_changed, post_delete, post_save
 
-from realtime.capture.rows import DELETE, INSERT, LINK, MAX_ROWS, REREAD, UNKNOWN, UPDATE, RoutingValues, routing_of
+from realtime.capture.rows import (
+    DELETE,
+    INSERT,
+    LINK,
+    MAX_ROWS,
+    REREAD,
+    UNKNOWN,
+    UPDATE,
+    RoutingValues,
+    empty_routing,
+    routing_of,
+)
 from realtime.capture.statement import log_failure_once
 from realtime.capture.tables import Column, Link, Routing, Table, with_parents
 from realtime.changelog import get_changelog
-from realtime.changelog.base import NewChange
+from realtime.changelog.base import NewChange, rereads
 
 _UID = "realtime.capture.signals"
 
@@ -86,8 +97,7 @@ def _m2m_changed(
         return
 
     def changes(table: Table) -> Iterator[NewChange]:
-        for own in table.own:  # the signal does not give the keys of these rows
-            yield NewChange(own.label, "", REREAD)
+        yield from rereads(own.label for own in table.own)  # the signal does not give the keys of these rows
         for link in table.links:
             ends = (with_parents(type(instance)), [instance.pk]), (with_parents(model), pk_set)
             for members, values in ends:
@@ -115,8 +125,8 @@ def _record(sender: Any, using: str, changes: Callable[[Table], Iterator[NewChan
         except Exception as error:
             log_failure_once(table, error)
             others = table.labels
-        found += (NewChange(label, "", REREAD) for label in sorted(others))
-    get_changelog(using).append([change for place, change in enumerate(found) if change not in found[:place]])
+        found += rereads(others)
+    get_changelog(using).append(list({repr(change): change for change in found}.values()))  # each once
 
 
 def _key(table: Table, instance: Any) -> str:
@@ -137,7 +147,7 @@ def _stored_value(column: Column, instance: Any) -> Any:
 
 def _update_routing(routing: Routing, *, moved: bool) -> RoutingValues | None:
     """Return empty values, to be read from the row, or None if an unknown old value may have changed."""
-    return None if routing is None or (routing and moved) else {name: [] for name in routing}
+    return None if routing is None or (routing and moved) else empty_routing(routing)
 
 
 def _link_change(link: Link, value: Any) -> NewChange:

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from realtime.capture.rows import rereads
 from realtime.capture.tables import Table
 from realtime.capture.transactions import ensure_transaction
 from realtime.changelog import get_changelog
+from realtime.changelog.base import rereads
 
 logger = logging.getLogger("realtime.capture")
 
@@ -79,7 +79,7 @@ def run_recorded(record: Record, table: Table, compiler: Any, statement: Stateme
 def run_with_reread(table: Table, alias: str, statement: Statement, *args: Any, **kwargs: Any) -> Any:
     """Run the statement if it has not run, and log that the table's models may have changed."""
     result = statement.result_for(*args, **kwargs)
-    get_changelog(alias).append(rereads(table))
+    get_changelog(alias).append(rereads(table.labels))
     return result
 
 

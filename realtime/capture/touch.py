@@ -9,11 +9,11 @@ from typing import Any
 from django.db import connections, router
 from django.db.models import Manager, QuerySet
 
-from realtime.capture.rows import MAX_ROWS, REREAD, UPDATE
+from realtime.capture.rows import MAX_ROWS, UPDATE
 from realtime.capture.tables import Table, live_models, log_databases, watched_tables, with_parents
 from realtime.capture.transactions import ensure_transaction
 from realtime.changelog import BACKENDS, get_changelog
-from realtime.changelog.base import NewChange
+from realtime.changelog.base import NewChange, rereads
 from realtime.streams.keys import key_names, key_of_values
 
 
@@ -64,7 +64,7 @@ def _changes(queryset: Any, tables: list[Table]) -> Iterator[NewChange]:
     for label in own:
         # old values are unknown too: the row may have been in another partition
         yield from (NewChange(label, key, UPDATE, None) for key in keys or ())
-    yield from (NewChange(label, "", REREAD) for label in sorted(others))
+    yield from rereads(others)
 
 
 def _keys(queryset: Any) -> list[str] | None:

@@ -67,6 +67,11 @@ class NewChange(NamedTuple):
     routing: Routing | None = None
 
 
+def rereads(labels: Iterable[str]) -> list[NewChange]:
+    """Return changes that reload these models, instead of listing rows."""
+    return [NewChange(label, "", Change.Kind.REREAD) for label in sorted(labels)]
+
+
 def encode_routing(routing: Routing) -> str:
     """Return routing values as JSON, as the log stores them."""
     return msgspec.json.encode(routing).decode()
@@ -123,7 +128,7 @@ class RereadAfterCommit:
 
     def __call__(self) -> None:
         if self.log.connection.get_autocommit() and self.log.exists():
-            self.log.append([NewChange(label, "", Change.Kind.REREAD) for label in sorted(self.labels)])
+            self.log.append(rereads(self.labels))
 
 
 class ChangeLog(ABC):
@@ -190,8 +195,7 @@ class ChangeLog(ABC):
                 # the writer's table may have a character set that the log's table does not have
                 if self.errors_end_transactions or not self._is_value_error(error):
                     raise
-                labels = sorted({change.model for change in chunk})
-                self._insert([NewChange(label, "", Change.Kind.REREAD) for label in labels])
+                self._insert(rereads({change.model for change in chunk}))
         if changes:
             self.wake_on_commit()
 

@@ -64,7 +64,7 @@ def begin(alias: str, key: str, content: str) -> str | None:
 
     Raise `InvalidArguments` if the same key was used for another call.
     """
-    if connections[alias].features.has_select_for_update and _insert(alias, key, content, ""):
+    if connections[alias].features.has_select_for_update and _insert(alias, key, content):
         return None
     return find(alias, key, content)
 
@@ -119,7 +119,7 @@ def is_conflict(error: DatabaseError) -> bool:
     return code in _CONFLICTS or str(cause).endswith("is locked") or "realtime_operation.key" in str(cause)
 
 
-def _insert(alias: str, key: str, content: str, reply: str) -> bool:
+def _insert(alias: str, key: str, content: str) -> bool:
     """Insert the row unless it exists, and return whether it did; wait for a transaction that inserts the same key."""
     connection = connections[alias]
     quote, ops = connection.ops.quote_name, connection.ops
@@ -129,7 +129,7 @@ def _insert(alias: str, key: str, content: str, reply: str) -> bool:
     suffix = ops.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
     with connection.cursor() as cursor:
         sql = f"{insert} {table} ({columns}) VALUES (%s, %s, %s, %s) {suffix}"
-        cursor.execute(sql, [key, content, reply, _now()])
+        cursor.execute(sql, [key, content, "", _now()])
         return bool(cursor.rowcount)
 
 

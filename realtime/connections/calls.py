@@ -48,7 +48,7 @@ class Calls:
             try:
                 call = _bound(call)
             except ClientError as refusal:
-                self._reply(Reply(id=call.id, error=failure(refusal)))
+                self._reply(Reply(id=call.id, error=failure(refusal, self._peer.identity.surroundings)))
                 return
             self._waiting.append(call)
             self._expect(call)
@@ -86,8 +86,7 @@ class Calls:
         except ClientError as error:
             reply = Reply(id=call.id, error=failure(error, self._peer.identity.surroundings))
         self._reply(reply, call.stream)
-        if call.stream in registry:
-            self._hub.settle(self._client, registry.get(call.stream), key, ran=reply.error is UNSET)
+        self._hub.settle(self._client, key, ran=reply.error is UNSET)
 
     def _reply(self, reply: Reply, stream: str | None = None) -> None:
         count("calls", "ok" if reply.error is UNSET else reason_of(Code(reply.error.code), stream))

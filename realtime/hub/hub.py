@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from realtime.auth.limits import Quotas
-from realtime.auth.revocation import access_database
+from realtime.auth.users import user_database
 from realtime.changelog import log_number
 from realtime.conf import settings
 from realtime.exceptions import ClientError, QueryTimedOut
@@ -139,7 +139,7 @@ class Hub:
         self._start_sweeping()
         if self._background is None:
             self._background = _Background(self.deliver, self._texts.take, lambda: self._logs)
-            self._access = access_database()
+            self._access = user_database()
             self._log(self._access)
             exempt_startup_objects()
         elif self._empty_since is not None:
@@ -178,8 +178,7 @@ class Hub:
         logs, self._logs, self._slow = self.tasks, {}, SlowQueries(self._log_apart, self.submit)
         sweeper, self._sweeper = self._sweeper, None
         background, self._background = self._background, None
-        pools = [pool for pool in (self._checks, self._executor) if pool is not None]
-        self._checks = self._executor = None
+        pools, self._checks, self._executor = self._pools, None, None
         self._batchers = {}
         self._texts.close()
         if background:
@@ -189,6 +188,10 @@ class Hub:
             await asyncio.gather(sweeper, return_exceptions=True)
         await asyncio.gather(*(log.close() for log in logs), return_exceptions=True)
         await asyncio.gather(*(ended(pool) for pool in pools))
+
+    @property
+    def _pools(self) -> list[ElasticPool | FairExecutor]:
+        return [pool for pool in (self._checks, self._executor) if pool is not None]
 
     async def ready(self) -> None:
         """Return when access changes are being read. No later change is missed."""
@@ -237,7 +240,7 @@ class Hub:
         apart = [task for task in self._slow.tasks_of(stream.name) if client in task.subscribers.clients]
         [*apart, self._log(stream.database())][0].expect(client, key, call)
 
-    def settle(self, client: Client, stream: type[ModelStream], key: str, *, ran: bool) -> None:
+    def settle(self, client: Client, key: str, *, ran: bool) -> None:
         """Handle the answer to a client's call."""
         for task in self.tasks:
             task.settle(client, key, ran=ran)
@@ -310,7 +313,7 @@ class Hub:
                 self.users,
                 self._slow,
                 self._limits,
-                texts=self._texts,
+                self._texts,
                 has_access=alias == self._access,
             )
         return self._logs[alias]
@@ -324,7 +327,7 @@ class Hub:
             self.users,
             self._slow,
             self._limits,
-            texts=self._texts,
+            self._texts,
             start=own.position,
         )
 
@@ -346,8 +349,8 @@ class Hub:
             await self._sweep_until_empty()
         except asyncio.CancelledError:
             if self._sweeper is asyncio.current_task():  # the loop is ending, and nothing else closes the hub
-                pools = [pool for pool in (self._checks, self._executor) if pool is not None]
-                exits.finish(end for pool in [*pools, *(log.thread for log in self.tasks)] for end in pool.close())
+                pools = [*self._pools, *(log.thread for log in self.tasks)]
+                exits.finish(end for pool in pools for end in pool.close())
             raise
 
     def positions(self) -> dict[int, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeVar
 
-from realtime.auth.revocation import access_database
+from realtime.auth.users import user_database
 from realtime.changelog import get_changelog
 from realtime.conf import limits
 from realtime.exceptions import ClientError, InternalError
@@ -93,8 +93,8 @@ class LogWorker:
         users: Callable[[], frozenset[str]],
         watch: SlowQueryWatch,
         query_limits: LiveQueryLimits,
+        texts: TextRelay,
         *,
-        texts: TextRelay | None = None,
         start: str | None = None,
         has_access: bool = False,
     ) -> None:
@@ -295,7 +295,7 @@ class LogWorker:
             served = self._waiting.defer(served, tick.deferred)
         self._check_access(tick)
         self._refuse_failed(tick, served)
-        if self._texts and any(delta.refers for delta in tick.deltas.values()):
+        if any(delta.refers for delta in tick.deltas.values()):
             self._texts.flush(self.alias)
         for item in served:
             if item.subscription is None and item.want in tick.parts:  # it has missed too much: it subscribes again
@@ -304,14 +304,13 @@ class LogWorker:
         for item in served:
             if (part := tick.parts.get(item.want)) is not None:
                 call_client(item.client, self._send_part, item, part)
-        if self._texts:
-            self._texts.show(self, tick.texts, tick.new_texts)
-            greeted: defaultdict[int, list[Client]] = defaultdict(list)
-            for item in served:
-                if (answer := tick.answers.get(item.want)) is not None:
-                    greeted[answer.query].append(item.client)
-            for query, clients in greeted.items():
-                self._texts.greet(query, clients)
+        self._texts.show(self, tick.texts, tick.new_texts)
+        greeted: defaultdict[int, list[Client]] = defaultdict(list)
+        for item in served:
+            if (answer := tick.answers.get(item.want)) is not None:
+                greeted[answer.query].append(item.client)
+        for query, clients in greeted.items():
+            self._texts.greet(query, clients)
         self._watch.measure(self, round.seconds, {want.key for want in tick.answers})
         # clients that left while they were answered
         self.subscribers.retired |= {
@@ -357,10 +356,10 @@ class LogWorker:
     async def _tick(self, round: Round, retired: Collection[QueryKey]) -> Tick:
         """Compute a tick in the thread; abandon both if one live query takes too long."""
         wants = {item.want: item.stream for item in self._waiting.serving}
-        if self.alias == access_database():
+        if self.alias == user_database():
             self._tail.note_users(self._users())
-        texts = self._texts.of(self.alias) if self._texts else {}
-        work = self._tail.tick, wants, retired, self._calls.keys, self._waiting.batches(), round, texts
+        texts, batches = self._texts.of(self.alias), self._waiting.batches()
+        work = self._tail.tick, wants, retired, self._calls.keys, batches, round, texts
         tick = asyncio.wrap_future(self.thread.submit(*work))
         tick.add_done_callback(lambda tick: tick.cancelled() or tick.exception())  # nothing may wait for it any more
         while True:

@@ -19,8 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db import connections, transaction
 from django.db.models import QuerySet
 
-from realtime.auth.revocation import access_database
-from realtime.auth.users import user_model
+from realtime.auth.users import user_database, user_model
 from realtime.changelog import get_changelog
 from realtime.exceptions import RealtimeError
 from realtime.models import Presence, Seat, Server
@@ -50,13 +49,13 @@ class Arrival(NamedTuple):
 
 def take_lease(server: str, *, seconds: float) -> None:
     """Create or replace the lease of a process."""
-    expires = get_changelog(access_database()).now_plus(seconds)
-    Server.objects.using(access_database()).update_or_create(pk=server, defaults={"expires": expires})
+    expires = get_changelog(user_database()).now_plus(seconds)
+    Server.objects.using(user_database()).update_or_create(pk=server, defaults={"expires": expires})
 
 
 def renew_lease(server: str, *, seconds: float) -> bool:
     """Renew the lease; return whether it was still valid. Raise `Lapsed` if it has been removed."""
-    log, mine = get_changelog(access_database()), Server.objects.using(access_database()).filter(pk=server)
+    log, mine = get_changelog(user_database()), Server.objects.using(user_database()).filter(pk=server)
     if mine.filter(expires__gte=log.now).update(expires=log.now_plus(seconds)):
         return True
     if mine.update(expires=log.now_plus(seconds)):
@@ -69,7 +68,7 @@ def seat(server: str, arrivals: Sequence[Arrival], departures: Collection[Who], 
 
     Repeating it is safe. Raise `Lapsed` if the process has no lease.
     """
-    with transaction.atomic(using=access_database()):
+    with transaction.atomic(using=user_database()):
         renew_lease(server, seconds=seconds)  # first: on SQLite, a transaction that begins by reading may not write
         touched = [*_seat(server, arrivals), *_unseat(server, departures)]
         _settle(touched)
@@ -77,13 +76,13 @@ def seat(server: str, arrivals: Sequence[Arrival], departures: Collection[Who], 
 
 def sweep() -> int:
     """Remove the present users of processes whose lease has expired; return the number of these processes."""
-    dead = Server.objects.using(access_database()).filter(expires__lt=get_changelog(access_database()).now)
+    dead = Server.objects.using(user_database()).filter(expires__lt=get_changelog(user_database()).now)
     return sum(end_lease(server, expired=True) for server in dead.values_list("pk", flat=True))
 
 
 def end_lease(server: str, *, expired: bool = False) -> bool:
     """Delete the lease of a process, and its seats; return False if it was renewed, or another process did so."""
-    alias = access_database()
+    alias = user_database()
     with transaction.atomic(using=alias):
         gone = Server.objects.using(alias).filter(pk=server)
         if expired:
@@ -98,7 +97,7 @@ def end_lease(server: str, *, expired: bool = False) -> bool:
 
 
 def _seat(server: str, arrivals: Sequence[Arrival]) -> list[Presence]:
-    alias = access_database()
+    alias = user_database()
     known = _known_users(alias, {arrival.who.user for arrival in arrivals})
     wanted = {arrival.who: arrival for arrival in arrivals if arrival.who.user in known}
     if not wanted:
@@ -135,7 +134,7 @@ def _seat(server: str, arrivals: Sequence[Arrival]) -> list[Presence]:
 
 
 def _unseat(server: str, departures: Collection[Who]) -> list[Presence]:
-    alias = access_database()
+    alias = user_database()
     keys = _user_keys({who.user for who in departures})
     left = list(_presences([who for who in departures if who.user in keys], keys).values())
     Seat.objects.using(alias).filter(server=server, presence__in=left).delete()
@@ -144,7 +143,7 @@ def _unseat(server: str, departures: Collection[Who]) -> list[Presence]:
 
 def _settle(presences: Sequence[Presence]) -> None:
     """Remove presences without a seat; give the others the data of their newest seat."""
-    alias = access_database()
+    alias = user_database()
     # with locks, so that the newest seats are read at any isolation level
     seats: defaultdict[int, list[Seat]] = defaultdict(list)
     for item in Seat.objects.using(alias).filter(presence__in=presences).order_by("pk").select_for_update():
@@ -160,7 +159,7 @@ def _settle(presences: Sequence[Presence]) -> None:
 def _presences(wanted: Collection[Who], known: dict[str, Any]) -> dict[Who, Presence]:
     places, users = {who.place for who in wanted}, [known[who.user] for who in wanted]
     texts = {pk: text for text, pk in known.items()}
-    rows = Presence.objects.using(access_database()).filter(place__in=places, user__in=users)
+    rows = Presence.objects.using(user_database()).filter(place__in=places, user__in=users)
     found = {Who(row.place, texts[row.user_id]): row for row in _locked(rows)}
     return {who: row for who, row in found.items() if who in wanted}
 
@@ -170,7 +169,7 @@ def _locked(presences: QuerySet[Presence]) -> list[Presence]:
 
 
 def _of() -> tuple[str, ...]:
-    features = connections[access_database()].features
+    features = connections[user_database()].features
     return ("self",) if features.has_select_for_update_of else ()
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models import F
 
-from realtime.auth.revocation import access_database
+from realtime.auth.users import user_database
 from realtime.capture.tables import log_databases
 from realtime.changelog import get_changelog
 from realtime.models import Change, Process
@@ -43,7 +43,7 @@ class LogState(NamedTuple):
 
 def report(id: str, *, host: str, pid: int, uptime: float, figures: dict[str, Any]) -> None:
     """Write the report of a process, and delete those of processes that died long ago."""
-    alias = access_database()
+    alias = user_database()
     rows, log = Process.objects.using(alias), get_changelog(alias)
     with transaction.atomic(using=alias):
         rows.update_or_create(
@@ -61,12 +61,12 @@ def report(id: str, *, host: str, pid: int, uptime: float, figures: dict[str, An
 
 def forget(id: str) -> None:
     """Delete the report of a process that has no clients any more."""
-    Process.objects.using(access_database()).filter(pk=id).delete()
+    Process.objects.using(user_database()).filter(pk=id).delete()
 
 
 def reports() -> list[Report]:
     """The last report of each process."""
-    alias = access_database()
+    alias = user_database()
     rows = Process.objects.using(alias).annotate(age=get_changelog(alias).now - F("heard")).order_by("host", "pid")
     return [Report(row.pk, row.host, row.pid, row.uptime, max(0, row.age) / 1000, row.figures) for row in rows]
 

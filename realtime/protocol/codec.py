@@ -145,8 +145,8 @@ class LazyFrame:
 
 def with_calls(frame: Encoded, calls: Sequence[str]) -> Encoded:
     """Return the frame for a client whose calls' effects it has; its deltas are not encoded again."""
-    text = f'{frame.text[:-1]},"calls":{_encoder.encode(calls).decode()}}}'
-    return Encoded(text, frame.size + len(text.encode()) - len(frame.text.encode()))
+    member = b',"calls":%b' % _encoder.encode(calls)
+    return Encoded(f"{frame.text[:-1]}{member.decode()}}}", frame.size + len(member))
 
 
 def encode_value(value: Any, *, default: Any = None) -> bytes:

@@ -71,12 +71,15 @@ def tables(query: Any) -> set[str]:
     return found
 
 
+def joins_of(query: Any) -> list[Any]:
+    """Return the joins that a query uses."""
+    _, *others = query.alias_map or [None]  # the first is the table itself
+    return [query.alias_map[alias] for alias in others if query.alias_refcount[alias]]
+
+
 def joins_itself(query: Any) -> bool:
-    base, *joins = query.alias_map or [None]  # the first is the table itself
-    return any(
-        query.alias_map[alias].table_name == query.alias_map[base].table_name and query.alias_refcount[alias]
-        for alias in joins
-    )
+    own = [join.table_name for join in query.alias_map.values()][:1]
+    return any(join.table_name in own for join in joins_of(query))
 
 
 def follows_itself(stream: type[ModelStream]) -> bool:

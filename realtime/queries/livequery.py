@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -31,7 +30,7 @@ from realtime.queries.planner import Planner
 from realtime.queries.query_key import query_key
 from realtime.queries.rendering import Renderer, encode_row
 from realtime.queries.row_reader import RowReader, check_size
-from realtime.queries.sent import RowMemory, SentRows
+from realtime.queries.sent import NOTHING, RowMemory, SentRows
 from realtime.queries.shared_delta import SharedDelta
 from realtime.queries.text_field import shows_text
 from realtime.streams.keys import comparable_key
@@ -40,7 +39,6 @@ from realtime.streams.stream import ModelStream
 FEW_ROWS = 32  # changed rows whose places are queried; for more, the keys of all rows are read
 SMALL = 1000  # rows: reading all their keys is cheaper than querying many places
 DIGEST_BYTES = 16
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})  # shared by all live queries: most are idle
 NO_ROWS: Final = LookedUp(frozenset(), NOTHING, NOTHING)  # likewise
 UNCHANGED: Final = Members()
 
@@ -206,14 +204,6 @@ class LiveQuery:
     def _read_keys(self) -> list[str]:
         self._read = NOTHING
         return self.reader.keys()
-
-    def due(self, now: float) -> float | None:
-        """Return when its rows change next by time alone, as its stream declares, in seconds since 1970."""
-        return self.stream.next_change(now)
-
-    def refresh(self, changed: Changed) -> tuple[SharedDelta, Present]:
-        """Return `delta` when it is due: each row may have changed."""
-        return self.delta(changed, whole=True)
 
     def delta(self, changed: Changed, *, whole: bool = False) -> tuple[SharedDelta, Present]:
         """Return the delta from the rows of `keys` to the current state, and this state.

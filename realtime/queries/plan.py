@@ -16,7 +16,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.sql import Query
 
 from realtime.queries import ordering
-from realtime.queries.analysis import analyze, expressions
+from realtime.queries.analysis import analyze, expressions, joins_of
 from realtime.queries.fingerprint import of_queryset
 from realtime.queries.queryset import is_same, live_queryset, unsliced
 from realtime.streams.relations import concrete
@@ -76,7 +76,7 @@ class Plan:
             return None
         if any(isinstance(each, Query) for each in expressions(query.where)):
             return None
-        if not all(map(_leads_to_one, joins(query))):
+        if not all(map(_leads_to_one, joins_of(query))):
             return None
         if self.stream.audience_by and not self.stream.audience_path().links_once:
             return None
@@ -129,12 +129,6 @@ def _compact(description: tuple[Any, ...], stream: type[ModelStream]) -> tuple[A
     )
     _last[stream] = found
     return found
-
-
-def joins(query: Any) -> list[Any]:
-    """Return the joins that a query uses."""
-    _, *others = query.alias_map or [None]
-    return [query.alias_map[alias] for alias in others if query.alias_refcount[alias]]
 
 
 def attributes(queryset: QuerySet[Any]) -> dict[str, Any]:

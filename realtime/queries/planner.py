@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from realtime.queries import constant
+from realtime.queries import get_queryset
 from realtime.queries.analysis import Analysis
 from realtime.queries.plan import Plan
 from realtime.queries.probe import ReadsAudience, may_be_for_all, queryset_of_all
@@ -53,7 +53,7 @@ class Planner:
         if self._analysis is None:
             self.end_sharing()
             if not self.keeps_plan:
-                self._renew_plan(*constant.ask(self.stream, self._queryset))
+                self._renew_plan(*get_queryset.call(self.stream, self._queryset))
             return self._take()
         return self._analysis
 
@@ -62,7 +62,7 @@ class Planner:
         if self._analysis is not None:
             return False
         if not self.keeps_plan:
-            queryset, method = constant.ask(self.stream, partial(queryset_of_all, self.stream))
+            queryset, method = get_queryset.call(self.stream, partial(queryset_of_all, self.stream))
             if queryset is None:
                 return False
             self._renew_plan(queryset, method)

@@ -12,6 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from realtime.auth.revocation import EVERYONE, AccessDependencies
 from realtime.changelog import idempotency
@@ -211,7 +212,7 @@ class Tail:
         tick.deferred = {want for want in wants if not tick.has_answered(want) and want.key not in failed}
         timed = {kind for kind in {type(query.stream) for query in data.present} if kind.changes_by_time()}
         data.due = {
-            query: data.round.guarded(query, query.due, self._clock()) or math.inf
+            query: data.round.guarded(query, query.stream.next_change, self._clock()) or math.inf
             for query in (data.present if timed else ())
             if type(query.stream) in timed
         }
@@ -262,7 +263,8 @@ class Tail:
             if query in ahead:
                 result = data.round.guarded(query, query.catch_up, ALL_ROWS if query in reloaded else changed)
             else:
-                result = data.round.guarded(query, query.refresh if query in reloaded else query.delta, changed)
+                delta = partial(query.delta, whole=query in reloaded)  # when it is due, each row may have changed
+                result = data.round.guarded(query, delta, changed)
             if result is not None:
                 data.put_delta(query, *result)
             self._hand_out(left, data)
@@ -297,10 +299,10 @@ class Tail:
                 keys.clear()
             for key in keys:
                 group = groups.pop(key)
-                subject = self._subject(key, wants[group[0]], data)
-                if subject is not None:
+                query = self._current_query(key, wants[group[0]], data)
+                if query is not None:
                     group.sort(key=lambda want: want not in batch)
-                    self._answers.add(subject, self._queries.number(key, subject, data), group, set(batch), data)
+                    self._answers.add(query, self._queries.number(key, query, data), group, set(batch), data)
                     left = [want for want in group if not tick.has_answered(want)]
                     if left and key not in data.round.failed:
                         groups[key] = left
@@ -319,38 +321,36 @@ class Tail:
             return set()
         return {query for query, due in self._due.items() if due <= now}
 
-    def _subject(self, key: QueryKey, stream: ModelStream, data: RoundData) -> LiveQuery | None:
-        """Return the wanted live query, brought to the present."""
+    def _current_query(self, key: QueryKey, stream: ModelStream, data: RoundData) -> LiveQuery | None:
+        """Return the live query with this key, after reading what it has now; None if it has failed."""
         guarded, failed = data.round.guarded, data.round.failed
         if key in failed:
             return None
-        subject = self._queries.get(key) or data.opened.get(key)
-        if subject is None and key in data.joined:
-            subject = data.joined[key].group.query
-        if subject is None:
-            subject = self._open(key, stream)
-            if subject is None:
+        query = self._queries.get(key) or data.opened.get(key)
+        if query is None and key in data.joined:
+            query = data.joined[key].group.query
+        if query is None:
+            query = self._open(key, stream)
+            if query is None:
                 return None
-            if (group := self._queries.group_for(subject, data)) is not None:
-                data.joined[key] = Joining(group, GroupMember(subject.id, stream))
-                subject = group.query
-        if key in failed or subject.key in failed:
+            if (group := self._queries.group_for(query, data)) is not None:
+                data.joined[key] = Joining(group, GroupMember(query.id, stream))
+                query = group.query
+        if key in failed or query.key in failed:
             return None
-        if subject in data.present:
-            return subject
-        if subject.key not in self._queries:
-            keys = guarded(subject, subject.read_keys)
+        if query in data.present:
+            return query
+        if query.key not in self._queries:
+            keys = guarded(query, query.read_keys)
             if keys is None:
                 return None
-            data.opened[key], data.present[subject] = subject, keys
-        elif guarded(subject, subject.drifts):
-            result = guarded(subject, subject.delta, ())
+            data.opened[key], data.present[query] = query, keys
+        elif guarded(query, query.drifts):
+            result = guarded(query, query.delta, ())
             if result is None:
                 return None
-            change, data.present[subject] = result
-            if change:
-                data.tick.deltas[subject.id] = change
-        return subject
+            data.put_delta(query, *result)
+        return query
 
     def _store(self, data: RoundData) -> None:
         failed = data.round.failed

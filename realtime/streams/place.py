@@ -37,6 +37,9 @@ class PlaceStream(ModelStream):
         name = f"{self.of.name}\0".encode() + self.params_key()
         return Place(hashlib.sha256(name).hexdigest()[:40], self.of.name, self.wire_params())
 
+    def _rows_of_place(self) -> Any:
+        return self.model._default_manager.using(self.database()).filter(place=self.place().key)
+
     @classmethod
     def database(cls) -> str:
         from realtime.models import HAS_USERS, Presence  # streams can be imported before models are ready

@@ -44,15 +44,13 @@ class PresenceStream(PlaceStream):
     depends_on = ("user",)
 
     def get_queryset(self, **params: Any) -> QuerySet[Any]:
-        return self._people().select_related("user").order_by("since", "pk")[: self.shown]
+        rows: QuerySet[Any] = self._rows_of_place().select_related("user").order_by("since", "pk")
+        return rows[: self.shown]
 
     @live_value
     def count(self) -> int:
         """Return the number of present users."""
-        return self._people().count()
-
-    def _people(self) -> QuerySet[Any]:
-        return self.model._default_manager.using(self.database()).filter(place=self.place().key)
+        return int(self._rows_of_place().count())
 
     @classmethod
     def derive(cls, stream: type[ModelStream], **options: Any) -> type[PresenceStream]:

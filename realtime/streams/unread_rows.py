@@ -117,12 +117,12 @@ class MarkerStream(PlaceStream):
         return user.pk
 
     def get_queryset(self, **params: Any) -> Any:
-        return self._markers().order_by("pk")
+        return self._rows_of_place().order_by("pk")
 
     @live_value
     def marker(self) -> dict[str, str | None]:
         """Return the position up to which the user has seen the rows, None if it has seen none, and the user's key."""
-        found = self._markers().filter(user=self.audience_key).values_list("value", flat=True).first()
+        found = self._rows_of_place().filter(user=self.audience_key).values_list("value", flat=True).first()
         return {"position": None if found is None else str(found), "user": key_text(self.audience_key)}
 
     @action
@@ -147,16 +147,13 @@ class MarkerStream(PlaceStream):
             self._move(user, position_of(newest))
 
     def _move(self, user: Any, position: int) -> None:
-        own = self._markers().filter(user=user.pk)
+        own = self._rows_of_place().filter(user=user.pk)
         if not own.exists():
             place = self.place()
             marker = self.model(place=place.key, stream=place.stream, user_id=user.pk, value=position)
             # another page of the user may insert it at the same moment
             self.model._default_manager.using(self.database()).bulk_create([marker], ignore_conflicts=True)
         own.filter(value__lt=position).update(value=position, moved_at=timezone.now())
-
-    def _markers(self) -> Any:
-        return self.model._default_manager.using(self.database()).filter(place=self.place().key)
 
     @classmethod
     def derive(cls, stream: type[ModelStream], unread: type[ModelStream]) -> type[MarkerStream]:

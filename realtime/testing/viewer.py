@@ -14,7 +14,8 @@ from django.db.models import Model
 
 from realtime.auth.authorization import check_format, open_stream
 from realtime.auth.identity import Identity, current, user_key
-from realtime.auth.revocation import Access, access_database
+from realtime.auth.revocation import Access
+from realtime.auth.users import user_database
 from realtime.client.rows import Rows
 from realtime.exceptions import ClientError, Forbidden, RealtimeError
 from realtime.protocol.envelope import Envelope, audience_text
@@ -182,7 +183,7 @@ class Viewer:
         return stream
 
     def _subscribe(self, stream: ModelStream) -> Push:
-        self._tails = {alias: tail_of(alias) for alias in (stream.database(), access_database())}
+        self._tails = {alias: tail_of(alias) for alias in (stream.database(), user_database())}
         for tail in self._tails.values():
             tail.tick({}, ())
         want = Want(query_key(stream, self.format), None)
@@ -204,7 +205,7 @@ class Viewer:
                 )
 
     def _access(self) -> Access:
-        alias = access_database()
+        alias = user_database()
         stream = self._stream
         own = stream is not None and alias == stream.database()
         return Access() if own else self._tails[alias].tick({}, ()).access

@@ -14,7 +14,7 @@ from django.db.models import F
 from realtime.capture import install, orm, triggers
 from realtime.models import Change
 from tests.capture.conftest import Log
-from tests.capture.models import Book, Reader, Shelf
+from tests.capture.models import Book, Loan, Reader, Shelf
 from tests.support.waiting import seconds, wait_until
 
 pytestmark = pytest.mark.skipif(
@@ -244,3 +244,25 @@ def test_statement_that_waits_for_a_row_does_not_block_writers_of_other_rows(she
     assert not waiting.done()
     elsewhere.commit()
     assert waiting.result(seconds(20)) == 1 + len(others)
+
+
+def test_change_of_another_writer_stays_if_links_reach_the_limit(shelves, elsewhere, capture, monkeypatch):
+    """The UPDATE moves as many links as it may list, so with their new object there is one more to log."""
+    if connection.vendor != "mysql" or capture != "orm":
+        pytest.skip("they log within the statement")
+    monkeypatch.setattr("realtime.capture.insert_select.MAX_ROWS", 2)
+    *old, new = [Book.objects.create(shelf=shelves[0]) for _ in range(3)]
+    reader = Reader.objects.create(shelf=shelves[0])
+    loans = [Loan.objects.create(book=book, reader=reader) for book in old]
+    others: list[Book] = []
+
+    def write_after(execute, sql, *args):
+        found = execute(sql, *args)
+        if sql.startswith("INSERT INTO") and "realtime_change" in sql:
+            others.append(elsewhere(Book.objects.create, shelf=shelves[1]))
+        return found
+
+    with connection.execute_wrapper(write_after):
+        Loan.objects.filter(pk__in=[loan.pk for loan in loans]).update(book=new)
+    logged = Change.objects.filter(model="capture.book", operation="i").values_list("key", flat=True)
+    assert {str(other.pk) for other in others} <= set(logged)

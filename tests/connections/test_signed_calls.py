@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 
 from realtime.auth import tokens
 from realtime.auth.identity import Identity
+from realtime.streams.surroundings import Surroundings
 from tests.models import Book, Shelf
 from tests.support.wire import WireClient, until
 
@@ -53,6 +54,14 @@ async def test_token_of_somebody_else_calls_nothing(shelf, identity, elsewhere, 
         assert answer["error"]["code"] == 4211
         assert client.closed is None
     assert await elsewhere.soon(Book.objects.count) == 0
+
+
+async def test_refusal_of_a_token_is_in_the_language_of_the_client(shelf, identity):
+    async with WireClient(identity._replace(surroundings=Surroundings(language="de"))) as client:
+        answer = await reply(client, call("c1", "forged"))
+    assert answer["error"]["reason"] == (
+        "Das Token dieses Abonnements stammt nicht von diesem Server. Laden Sie die Seite neu."
+    )
 
 
 @pytest.mark.parametrize("spoil", [lambda text: "", lambda text: text[:-1], lambda text: f"x{text}", lambda _: "{}"])

@@ -242,6 +242,20 @@ async def test_failure_is_that_of_the_work(make):
         await turns.run("ann", 2, lambda deadline: 1 / 0)
 
 
+async def test_call_without_a_thread_fails_and_holds_nothing(make, monkeypatch):
+    turns = make(threads=2)
+
+    def refuse(thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for key in range(3):
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                await turns.run("ann", key, at_once)
+    assert await turns.run("ann", 0, at_once) == "at once"
+
+
 async def test_async_work_is_cancelled_when_its_time_is_over():
     ended = []
 

@@ -31,7 +31,7 @@ def install(alias: str) -> int:
     existing = triggers.existing()
     with transaction.atomic(using=alias):
         for name in existing.keys() - needed.keys():
-            triggers.drop(name, existing[name])
+            triggers.drop(name)
         for name in needed.keys() - existing.keys():
             triggers.create(needed[name])
     return len(existing.keys() ^ needed.keys())
@@ -42,8 +42,8 @@ def remove(alias: str) -> int:
     triggers = get_triggers(alias)
     existing = triggers.existing()
     with transaction.atomic(using=alias):
-        for name, table in existing.items():
-            triggers.drop(name, table)
+        for name in existing:
+            triggers.drop(name)
     return len(existing)
 
 

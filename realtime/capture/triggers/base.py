@@ -83,7 +83,7 @@ class Triggers(ABC):
         """Return the names of realtime's triggers in this database, each with the name of its table."""
 
     @abstractmethod
-    def drop(self, name: str, table: str) -> None:
+    def drop(self, name: str) -> None:
         """Drop a trigger."""
 
     def create(self, trigger: Trigger) -> None:
@@ -141,5 +141,5 @@ class RowTriggers(Triggers):
     def insert_links(self, link: Link, rows: Sequence[str]) -> Iterator[str]:
         """Yield statements that log a change of each object that these rows link."""
 
-    def drop(self, name: str, table: str) -> None:
+    def drop(self, name: str) -> None:
         self.execute(f"DROP TRIGGER IF EXISTS {self.quote(name)}")

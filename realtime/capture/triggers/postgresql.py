@@ -114,5 +114,5 @@ class PostgreSQLTriggers(Triggers):
             )
         )
 
-    def drop(self, name: str, table: str) -> None:
+    def drop(self, name: str) -> None:
         self.execute(f"DROP FUNCTION IF EXISTS {self.quote(name)}() CASCADE")  # also drops the trigger

@@ -34,11 +34,9 @@ logger = logging.getLogger("realtime.connections")
 
 
 class TransportRequest(NamedTuple):
-    """A request with a valid origin and CSRF token, and the messages in its body."""
+    """A request with a valid origin and CSRF token, and the transport that answers its messages."""
 
     request: ASGIRequest
-    handshake: Handshake
-    messages: list[str]
     transport: RequestTransport
 
 
@@ -81,14 +79,15 @@ def endpoint(
             try:
                 handshake = _check_handshake(request)
                 body = _body(request)
-                read = await _read_for_parked(request, handshake, body) if goes_on(request) else None
-                if isinstance(read, TransportRequest):
-                    return await view(read)
-                _forget_noise(request)
-                user = await look_up(handshake, get_hub().run(_receive, request), whose=lambda user: user)
-                messages = _messages(request, body, user, handshake.address) if read is None else read
-                transport = RequestTransport(request, handshake, messages)
-                return await view(TransportRequest(request, handshake, messages, transport))
+                messages = await _messages_of_known(request, handshake, body) if goes_on(request) else None
+                transport = None if messages is None else go_on(handshake, request, messages)
+                if transport is None:
+                    _forget_noise(request)
+                    user = await look_up(handshake, get_hub().run(_receive, request), whose=lambda user: user)
+                    if messages is None:
+                        messages = _messages(request, body, user, handshake.address)
+                    transport = RequestTransport(request, handshake, messages)
+                return await view(TransportRequest(request, transport))
             except TooManyFieldsSent:  # Django would log it with a traceback
                 return _refusal(TooLarge("The query has more fields than DATA_UPLOAD_MAX_NUMBER_FIELDS."))
             except ProtocolError as error:
@@ -105,20 +104,20 @@ async def continued(request: ASGIRequest) -> TransportRequest | None:
     The project's middleware need not have run. Raise `ProtocolError`, which is not logged.
     """
     handshake = _check_handshake(request, logs=False)
-    incoming = await _read_for_parked(request, handshake, _body(request))
-    return incoming if isinstance(incoming, TransportRequest) else None
+    messages = await _messages_of_known(request, handshake, _body(request))
+    transport = None if messages is None else go_on(handshake, request, messages)
+    return None if transport is None else TransportRequest(request, transport)
 
 
-async def _read_for_parked(
-    request: ASGIRequest, handshake: Handshake, body: bytes
-) -> TransportRequest | list[str] | None:
-    """Return the request if it continues a parked connection, or its messages; None if none of its session's is."""
+async def _messages_of_known(request: ASGIRequest, handshake: Handshake, body: bytes) -> list[str] | None:
+    """Return the messages of a client whose user is known from a parked connection of its session; else None.
+
+    Raise `ProtocolError`.
+    """
     if (other := parked(handshake, request)) is None:
         return None
     await _prove(request)
-    messages = _messages(request, body, other.user, handshake.address)
-    transport = go_on(handshake, request, messages)
-    return messages if transport is None else TransportRequest(request, handshake, messages, transport)
+    return _messages(request, body, other.user, handshake.address)
 
 
 def headers_of(request: HttpRequest) -> list[tuple[bytes, bytes]]:

@@ -16,7 +16,7 @@ from realtime.protocol.messages import Call, Hello, Reply
 @endpoint("POST")
 async def calls(incoming: TransportRequest) -> HttpResponseBase:
     """Answer with an array of messages when all calls have their replies."""
-    kinds = [type(decode(message, max_bytes=limits.message_bytes)) for message in incoming.messages]
+    kinds = [type(decode(message, max_bytes=limits.message_bytes)) for message in incoming.transport.messages]
     if kinds[:1] != [Hello] or set(kinds[1:]) != {Call}:
         raise UnexpectedMessage("This URL accepts 'hello' and one or more 'call' messages.")
     return StreamingHttpResponse(_replies(incoming), content_type="application/json")
@@ -24,7 +24,7 @@ async def calls(incoming: TransportRequest) -> HttpResponseBase:
 
 async def _replies(incoming: TransportRequest) -> AsyncIterator[str]:
     # in the streamed body, which no middleware waits for
-    waiting = len(incoming.messages) - 1
+    waiting = len(incoming.transport.messages) - 1
     texts: list[str] = []
     async with incoming.transport as transport:
         while waiting and not transport.ended:

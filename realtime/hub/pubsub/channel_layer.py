@@ -7,7 +7,6 @@ all subscribers, and is not cancelled while there are any.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -21,8 +20,6 @@ from realtime.hub.pubsub import sender
 from realtime.hub.pubsub.listener import Reception, Subscriber
 from realtime.hub.pubsub.outage import Outage, hints_outage
 from realtime.hub.pubsub.sender import Message
-
-logger = logging.getLogger("realtime.wakeups")
 
 REJOIN_SECONDS = 20.0  # a flushed layer has lost its groups, and a dead connection raises no error
 ANSWER_SECONDS = 5.0  # a layer that does not answer in this time counts as dead
@@ -119,12 +116,8 @@ class _Membership(Reception):
             message = await layer.receive(channel)
             if message["type"] == ECHO:
                 self._echo.set()
-                continue
-            for subscriber in list(self.subscribers.values()):
-                try:
-                    subscriber.take(message)
-                except Exception:  # the other subscribers must still get the message
-                    logger.exception("A message of the channel layer could not be taken.")
+            else:
+                self._distribute(message)
 
 
 _memberships: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Any, _Membership]] = WeakKeyDictionary()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from realtime.hub.pubsub.outage import Outage
+
+logger = logging.getLogger("realtime.wakeups")
 
 
 class Listener:
@@ -68,6 +71,15 @@ class Reception:
                 task, self._task = self._task, None
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+    def _distribute(self, message: Any, *, channel: str | None = None) -> None:
+        """Pass a message to the subscribers of its channel, or to all."""
+        for subscriber in list(self.subscribers.values()):
+            if channel in (None, subscriber.channel):
+                try:
+                    subscriber.take(message)
+                except Exception:  # the others must still get it, and the connection must stay
+                    logger.exception("A message of another process could not be handled.")
 
     def _failed(self, error: BaseException) -> float:
         """Handle a failed attempt to connect; return the seconds to wait before the next one."""

@@ -252,11 +252,8 @@ class _Listening(Reception):
             raise NoNotification(self._alias) from error
 
     def _take(self, notification: PostgreSQLNotification) -> None:
-        if notification.payload.startswith(ECHO):
-            return
-        for subscriber in list(self.subscribers.values()):
-            if subscriber.channel == notification.channel:
-                subscriber.take(notification)
+        if not notification.payload.startswith(ECHO):
+            self._distribute(notification, channel=notification.channel)
 
 
 async def _take_all(pgconn: Any, take: Callable[[PostgreSQLNotification], None]) -> None:

@@ -83,7 +83,7 @@ class Project:
         if given == APPLICATION:
             return
         if given:
-            self._route(self._open_module(str(given).rpartition(".")[0]), "application")
+            self._route(self._open_module(str(given).rpartition(".")[0]))
             return
         default = self._own_application()
         if default is not None and not _is_plain(default):
@@ -98,7 +98,7 @@ class Project:
             raise CannotEdit(f'No place for ASGI_APPLICATION was found. Set ASGI_APPLICATION = "{APPLICATION}".')
         file.add_after(node, f'ASGI_APPLICATION = "{APPLICATION}"')
 
-    def _route(self, file: PythonFile, name: str) -> None:
+    def _route(self, file: PythonFile) -> None:
         if "realtime.routing" in file.source:
             return
         if not _is_plain(file):

@@ -12,7 +12,7 @@ from channels.layers import channel_layers
 from django.db import connection
 
 from realtime.changelog import get_changelog
-from realtime.hub.pubsub import channel_layer, sender
+from realtime.hub.pubsub import channel_layer, postgresql, sender
 from realtime.hub.pubsub.notifications import Waiter, notify, source
 from tests.support.processes import run
 from tests.support.waiting import FACTOR
@@ -143,6 +143,29 @@ class TestPostgreSQL:
             "Wake-ups by LISTEN on the database 'default' are available again.",
         ]
         await waiter.close()
+
+    async def test_an_error_of_one_listener_keeps_no_message_from_the_others(self, caplog):
+        heard, joined = [], asyncio.Event()
+
+        def fail(text: str) -> None:
+            raise ValueError(text)
+
+        carrier = postgresql.EventsCarrier()
+        async with asyncio.TaskGroup() as group:
+            listening = [
+                group.create_task(postgresql.listen_to_events(take, joined=joined.set))
+                for take in (fail, heard.append)
+            ]
+            await joined.wait()
+            for text in ("1", "2"):
+                await carrier.deliver([("group", {"body": text})])
+            await until(lambda: heard == ["1", "2"])
+            for task in listening:
+                task.cancel()
+        await carrier.rest()
+        assert [record.message for record in caplog.records] == [
+            "A message of another process could not be handled."
+        ] * 2
 
     async def test_a_wrong_dsn_is_logged_and_changes_are_left_to_polling(self, settings, caplog):
         settings.REALTIME_LISTEN_DSN = {"default": "host=127.0.0.1 port=1 dbname=none connect_timeout=1"}

@@ -1,4 +1,4 @@
-"""Constant: whether `get_queryset` returns the same QuerySet each time, so that it need not be called at each change.
+"""`get_queryset`: whether it returns the same QuerySet each time, so that it need not be called at each change.
 
 It does if its code names nothing but its parameters, models, expressions and lazy methods of QuerySets, and if it runs
 no statement. Then it reads nothing that can change.
@@ -24,11 +24,14 @@ _LAZY = frozenset(
 )
 _NAMES = _LAZY | {"objects"}
 
-_constant: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # by function
+_is_constant: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()  # by function
 
 
-def ask(stream: ModelStream, get: Callable[[], Any]) -> tuple[Any, Any]:
-    """Call `get`, which calls `get_queryset`; return its result, and the method if it will always return the same."""
+def call(stream: ModelStream, get: Callable[[], Any]) -> tuple[Any, Any]:
+    """Call `get`, which calls the stream's `get_queryset`.
+
+    Return its result, and the method if it will always return the same QuerySet, else None.
+    """
     method = type(stream).get_queryset
     if type(stream).__getattribute__ is not object.__getattribute__ or not _reads_parameters_alone(method):
         return get(), None
@@ -46,15 +49,15 @@ def ask(stream: ModelStream, get: Callable[[], Any]) -> tuple[Any, Any]:
 def _reads_parameters_alone(method: Any) -> bool:
     if not isinstance(method, FunctionType):
         return False
-    if method not in _constant:
+    if method not in _is_constant:
         code, named = method.__code__, method.__globals__
-        _constant[method] = (
+        _is_constant[method] = (
             not code.co_freevars
             and not any(isinstance(each, CodeType) for each in code.co_consts)
             and not _uses_first_argument(code)
-            and all(_is_constant(named[name]) if name in named else name in _NAMES for name in code.co_names)
+            and all(_reads_nothing(named[name]) if name in named else name in _NAMES for name in code.co_names)
         )
-    return _constant[method]
+    return _is_constant[method]
 
 
 def _uses_first_argument(code: CodeType) -> bool:
@@ -63,7 +66,7 @@ def _uses_first_argument(code: CodeType) -> bool:
     return any(first == (name,) or (isinstance(name, tuple) and {*first} <= {*name}) for name in used)
 
 
-def _is_constant(value: Any) -> bool:
+def _reads_nothing(value: Any) -> bool:
     if not isinstance(value, type):
         return False
     if issubclass(value, Model):  # with Django's own manager: another one may read anything
