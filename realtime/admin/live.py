@@ -134,7 +134,7 @@ class LiveModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for
         except ClientError:  # access has gone since the view has shown the page
             return None
         except Exception:  # a method that wants more of a request than its user: the page is as good as without
-            logger.exception("The admin page %s is not live: access cannot be asked without its request.", name)
+            logger.exception("The admin page %s is not live: access cannot be checked without its request.", name)
             return None
         return {
             "data-live": name,
