@@ -94,10 +94,10 @@ def table(results: Mapping[str, Any], listed: Iterable[Difference]) -> str:
         cells = [_cell(suite, database, results) for database in DATABASES]
         rows.append(f"| {suite.title} | {found[-1]['version'] if found else ''} | {' | '.join(cells)} |")
     if missing := [suite for suite in SUITES if suite.missing]:
-        rows += ["", "These could not be run:", "", "| tests of | why |", "|---|---|"]
+        rows += ["", "These suites could not be run:", "", "| tests of | reason |", "|---|---|"]
         rows += [f"| {suite.title} | {suite.missing} |" for suite in missing]
     if ordered := sorted(listed, key=lambda item: item.reason):
-        rows += ["", "These tests fail with the app, and this is why:", "", "| why | tests |", "|---|---|"]
+        rows += ["", "These tests fail with the app, for these reasons:", "", "| reason | tests |", "|---|---|"]
     for reason, items in groupby(ordered, key=lambda item: item.reason):
         tests = sorted({f"`{item.test}`" for item in items})
         rows.append(f"| {reason} | {', '.join(tests)} |")

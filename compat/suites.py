@@ -27,7 +27,7 @@ PYTEST = (
 
 @dataclass(frozen=True)
 class Suite:
-    """One project's tests. `missing` says why they cannot be had; then nothing is run."""
+    """One project's tests. If they cannot be run, `missing` says why."""
 
     name: str
     requirement: str
@@ -43,13 +43,13 @@ class Suite:
     """More packages that the tests need."""
 
     shares: str = ""
-    """The name of an environment that it shares with others; without one it has its own."""
+    """The name of the environment that it shares with others; if empty, it has its own."""
 
     databases: tuple[str, ...] = ("sqlite",)
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """Settings that take the place of the tests' own."""
+    """Settings that replace the tests' own."""
 
     timed: tuple[str, ...] = ()
     """Tests that measure time, which fail on a busy machine with the app and without; they are left out."""
@@ -67,7 +67,7 @@ class Suite:
     @property
     def title(self) -> str:
         """Its name in the docs."""
-        return {"django": "Django", "django-writing": "Django: what writes"}.get(self.name, self.package)
+        return {"django": "Django", "django-writing": "Django: tests that write"}.get(self.name, self.package)
 
 
 # Labels of Django's tests that are not about the ORM, transactions, admin, auth, sessions, fixtures, migrations or
@@ -364,7 +364,7 @@ SUITES: tuple[Suite, ...] = (
         )
     ),
     Suite("helpdesk", "django-helpdesk", missing=f"{NO_TESTS} (since 2.0; 1.6 has tests, without their settings)"),
-    Suite("oscar", "django-oscar", missing=f"{NO_TESTS}, but for the helpers of its tests"),
+    Suite("oscar", "django-oscar", missing=f"{NO_TESTS}, only the helpers of its tests"),
     Suite("oauth-toolkit", "django-oauth-toolkit", missing=HALF),
     Suite("postgres-extra", "django-postgres-extra", missing=HALF),
 )

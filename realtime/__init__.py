@@ -188,9 +188,9 @@ def live_text(instance: Model, field: str, *, state_field: str = "", save_second
     `state_field` names a `CharField` that holds "streaming", and then "complete", "cancelled" (if it was stopped) or
     "failed" (if the block raised an exception, or the process died).
 
-    Raise `LiveTextError` if the object has no row, if the fields do not fit, or in a transaction; `TextBusy` if
+    Raise `LiveTextError` if the object has no row, if the fields do not fit, or in a transaction. Raise `TextBusy` if
     another writer writes this text. If somebody stops the text, `write` raises `TextStopped`, which the `with` block
-    handles; in async code, the block ends at its next `await`.
+    handles. In async code, the block ends at its next `await`.
 
         async with realtime.live_text(message, "text", state_field="state") as out:
             async for token in model.stream(prompt):
@@ -205,8 +205,8 @@ def stop_text(instance: Model, field: str) -> bool:
     """Ask the writer of a live text to stop, in whatever process it runs; return whether there is one.
 
     The writer stops within a few hundredths of a second if PostgreSQL or Redis connects the processes, otherwise when
-    it saves next. What it has written stays. Call it in an action, in a view or in a shell; in a transaction, the
-    writer stops after the commit.
+    it saves next. The written text stays. Call this function in an action, in a view or in a shell; in a transaction,
+    the writer stops after the commit.
 
         @action
         def stop(self, user, pk: int):

@@ -85,11 +85,11 @@ class LiveTextError(RealtimeError):
 
 
 class TextBusy(LiveTextError):
-    """Another writer is writing this live text. Wait for its end, or stop it with `realtime.stop_text`."""
+    """Another writer is writing this live text. Wait until it ends, or stop it with `realtime.stop_text`."""
 
 
 class TextLost(LiveTextError):
-    """The row was deleted, or the writer was taken for dead and another one may write. Nothing more was saved."""
+    """The row was deleted, or the writer's lease expired and another writer may write. Nothing more was saved."""
 
 
 class TextStopped(LiveTextError):
@@ -97,7 +97,7 @@ class TextStopped(LiveTextError):
 
 
 class JobError(RealtimeError):
-    """A job cannot run: it has no user, it does not exist, or `migrate` has not made its table."""
+    """A job cannot run: it has no user, it does not exist, or `migrate` has not created its table."""
 
 
 class JobBusy(JobError):

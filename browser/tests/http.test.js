@@ -287,6 +287,6 @@ describe("long-poll", () => {
     await open(LongPollTransport)
     requests[0].answer([])
     await settled()
-    assert.deepEqual(heard, ["opened", [1006, "Error: The server answered with no welcome."]])
+    assert.deepEqual(heard, ["opened", [1006, "Error: The server's response has no welcome."]])
   })
 })

@@ -162,7 +162,7 @@ test("a page in which Alpine has begun before says so", () => {
     console.warn = warn
   }
   assert.deepEqual(warned, [
-    "Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.",
+    "Alpine changed live rows before realtime started: put {% realtime_script %} before Alpine's script, so that Alpine's changes are kept.",
   ])
 })
 

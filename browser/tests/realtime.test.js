@@ -103,7 +103,7 @@ describe("the module", () => {
       assert.deepEqual(requests, [["/token/", "no-store"], ["/token/", "no-store"]])
       assert.equal(sockets[0].sent[0].token, "a token")
       assert.deepEqual(sockets[1].sent, [])
-      assert.equal(reported.mock.calls[0].arguments[0].message, "The URL of tokens, /token/, answers 403.")
+      assert.equal(reported.mock.calls[0].arguments[0].message, "The token URL /token/ answered with status 403.")
     } finally {
       globalThis.fetch = fetch
       reported.mock.restore()

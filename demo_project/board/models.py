@@ -61,7 +61,7 @@ class Task(models.Model):
     project = models.ForeignKey(Project, models.CASCADE, related_name="tasks")
     title = models.CharField(max_length=120, error_messages={"blank": "A task needs a title."})
     column = models.CharField(max_length=8, choices=Column, default=Column.TODO)
-    position = PositionField(blank=True, help_text="Left empty, the task goes to the end of its column.")
+    position = PositionField(blank=True, help_text="If empty, the task goes to the end of its column.")
     done = models.BooleanField(default=False)
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, related_name="tasks", null=True, blank=True

@@ -108,7 +108,7 @@ class TaskStream(ModelStream):
     def assign(self, user: User, pk: int, assignee: int | None) -> None:
         task = self.task(pk)
         if assignee is not None and not task.project.members.filter(pk=assignee).exists():
-            raise ActionError("Only a member of the project can be given its tasks.")
+            raise ActionError("Tasks can only be assigned to members of the project.")
         task.assignee_id = assignee
         task.save()
 

@@ -20,6 +20,6 @@ def reports(request: HttpRequest) -> HttpResponse:
     """Show the user's reports; a POST request starts one. It also works without JavaScript."""
     if request.method == "POST":
         if not request_report(request.user):
-            messages.error(request, "Five reports are being written. Wait for one of them to end.")
+            messages.error(request, "Five reports are being written. Wait until one is complete.")
         return redirect("reports")
     return render(request, "dashboard/reports.html")

@@ -74,7 +74,7 @@ def _explain(text: str, annotation: Any) -> tuple[str, str]:
     if match := _MISSING.search(text):
         return f"{place}.{match[1]}", str(forms.Field.default_error_messages["required"])
     if match := _UNKNOWN.search(text):
-        return f"{place}.{match[1]}", "There is no field of this name."
+        return f"{place}.{match[1]}", "There is no field with this name."
     if " in `$" in text:  # about a key
         return place, str(RegexValidator.message)
     if sentence := limit_sentence(text):

@@ -117,7 +117,7 @@ def _run(identity: Identity, call: Call, deadline: Deadline) -> str:
                 # an on_commit hook has failed, or the answer to COMMIT was lost: the database knows whether it ran
                 stored = idempotency.find(alias, key, content)
                 if stored is not None:
-                    logger.exception("The action has run; what was to follow its commit failed.")
+                    logger.exception("The action has run, but an on_commit hook failed.")
                     return stored
             tries += 1
             repeatable = isinstance(error, DatabaseError) and idempotency.is_conflict(error)

@@ -53,10 +53,10 @@ class LiveModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for
     """
 
     live_depends_on: ClassVar[Sequence[str]] = ()
-    """More models ("app.Model") that the list or `get_queryset` reads. Those in options are found by themselves."""
+    """More models ("app.Model") that the list or `get_queryset` reads. Models in the options need not be named."""
 
     live_authorize_depends_on: ClassVar[Sequence[str]] = ()
-    """Models that the `has_…_permission` methods read. When one of their rows changes, access is authorized again."""
+    """Models that the `has_…_permission` methods read. When one of their rows changes, access is checked again."""
 
     def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
@@ -134,7 +134,7 @@ class LiveModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for
         except ClientError:  # access has gone since the view has shown the page
             return None
         except Exception:  # a method that wants more of a request than its user: the page is as good as without
-            logger.exception("The admin page %s is not live: access cannot be asked without its request.", name)
+            logger.exception("The admin page %s is not live: access cannot be checked without its request.", name)
             return None
         return {
             "data-live": name,

@@ -68,4 +68,4 @@ def _messages(check: Callable[..., Sequence[CheckMessage]], **kwargs: Any) -> Se
             return []
         logger.exception("The check %s failed.", check.__name__)
         text = f"The check {check.__name__} failed: {type(error).__name__}: {error}"
-        return [checks.Error(text, hint="The log of `realtime.checks` has the traceback.", id="realtime.E067")]
+        return [checks.Error(text, hint="The logger `realtime.checks` has the traceback.", id="realtime.E067")]

@@ -78,7 +78,7 @@ def check_admin_names(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]
             if name.startswith("live") and name not in known and (meant := close_name(name, known)):
                 found.append(
                     Warning(
-                        f"{type(model_admin).__name__}.{name} is no option of LiveModelAdmin, so it has no effect.",
+                        f"{type(model_admin).__name__}.{name} is not an option of LiveModelAdmin. It has no effect.",
                         hint=f"Did you mean {meant!r}? If the name is intended, start it with an underscore.",
                         obj=place(type(model_admin)),
                         id="realtime.W064",

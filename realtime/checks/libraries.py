@@ -50,7 +50,7 @@ def check_libraries(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
                 Warning(
                     f"{library.name} writes {names} with its own SQL, which capture does not see: {library.writes}.",
                     hint='Set REALTIME_CAPTURE to "triggers". Or call realtime.touch(queryset) with the changed rows '
-                    "after such writes, and silence this.",
+                    "after such writes, and silence this check.",
                     id="realtime.W021",
                 )
             )
@@ -68,7 +68,7 @@ def check_relations(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         Warning(
             f"{stream.__name__} has relations with unknown intermediate rows: {', '.join(unknown)}.",
             hint="Call realtime.touch(queryset) with the stream's rows after you change such a relation, and "
-            "silence this.",
+            "silence this check.",
             obj=place(stream),
             id="realtime.W020",
         )

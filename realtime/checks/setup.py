@@ -62,7 +62,7 @@ def check_querysets(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
             found.append(
                 Warning(
                     f"{stream.__name__} reads rows of {', '.join(unknown)} but does not track their changes.",
-                    hint="List the relations to them in depends_on, or silence this if those rows never change.",
+                    hint="List the relations to them in depends_on, or silence this check if those rows never change.",
                     obj=place(stream),
                     id="realtime.W003",
                 )
@@ -99,7 +99,7 @@ def check_channel_layer(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessag
         return [
             Warning(
                 "The channel layer is in memory, so it does not reach other server processes.",
-                hint="For several processes use channels_redis.pubsub.RedisPubSubChannelLayer; otherwise silence it.",
+                hint="For several processes, use channels_redis.pubsub.RedisPubSubChannelLayer. For one, silence it.",
                 id="realtime.W002",
             )
         ]
@@ -116,7 +116,7 @@ def check_events(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         Warning(
             f"Events of {', '.join(sorted(senders))} reach only clients of the same server process.",
             hint='With several processes, use PostgreSQL, or set CHANNEL_LAYERS["default"]["BACKEND"] to '
-            '"channels_redis.pubsub.RedisPubSubChannelLayer"; with one, silence this.',
+            '"channels_redis.pubsub.RedisPubSubChannelLayer"; with one process, silence this check.',
             id="realtime.W005",
         )
     ]
@@ -180,7 +180,7 @@ def check_databases(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     found: list[CheckMessage] = [
         Error(
             f"Writes of {model._meta.label} are not recorded, because DATABASE_ROUTERS {_router_problem(model)}.",
-            hint="Let `db_for_write` name a database of DATABASES, also outside of requests.",
+            hint="Let `db_for_write` return an alias of DATABASES, even outside of requests.",
             id="realtime.E066",
         )
         for model in sorted(models, key=lambda model: model._meta.label)
@@ -204,7 +204,7 @@ def _router_problem(model: Any) -> str:
         alias = router.db_for_write(model)
     except Exception as error:
         return f"raises {type(error).__name__}: {error}"
-    return f"names {alias!r}, which DATABASES does not have"
+    return f"returns {alias!r}, which is not in DATABASES"
 
 
 @register(Tags.database)

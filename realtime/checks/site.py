@@ -144,7 +144,7 @@ def check_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
         found.append(
             Warning(
                 f"CSRF_TRUSTED_ORIGINS lets pages of {', '.join(strangers)} post forms, but they cannot connect.",
-                hint="If they show live rows, add the origins to REALTIME_ALLOWED_ORIGINS. Otherwise silence this.",
+                hint="If they show live rows, add them to REALTIME_ALLOWED_ORIGINS. Otherwise silence this check.",
                 id="realtime.W009",
             )
         )

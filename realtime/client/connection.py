@@ -184,7 +184,7 @@ class Connection:
         except (OSError, WebSocketException) as error:
             return 1006, str(error)
         except Exception:  # from the token function, or because of an invalid message
-            logger.exception("The connection to %s has failed; it is tried again.", self.url)
+            logger.exception("The connection to %s has failed; trying again.", self.url)
             return 1006, "The connection has failed."
 
     def _open_socket(self) -> AbstractAsyncContextManager[Socket]:
@@ -317,7 +317,7 @@ class Connection:
         try:
             token = await self._new_token()
         except Exception:
-            logger.exception("There is no newer token; the connection ends with the one it has.")
+            logger.exception("There is no newer token; the connection ends when its token expires.")
             return
         if token is not None:
             self._do(self._session.authenticate(token))

@@ -69,7 +69,7 @@ class Connection:
         except ProtocolError as error:
             self.end(error)
         except Exception:
-            logger.exception("A message of a client could not be handled.")
+            logger.exception("A message from a client could not be handled.")
             self.end(InternalError())
 
     def _handle(self, effect: Effect) -> None:

@@ -69,7 +69,7 @@ class DeadWriters:
         try:
             expired, left = await run_in_own_thread("realtime-dead-writers", fail_expired, alias)
         except Exception:
-            logger.exception("Dead writers of live texts could not be looked for.", extra={"log": alias})
+            logger.exception("Dead writers of live texts could not be searched for.", extra={"log": alias})
             return IDLE_SECONDS
         for target, writer, length in expired:
             logger.warning(target.death, target.name._asdict(), extra={"log": alias})

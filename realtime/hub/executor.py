@@ -172,7 +172,7 @@ class FairExecutor:
         self._visitors -= job.of_visitor and not job.lost
         if job.lost:
             self._lost -= 1
-            logger.warning("The action %s, which was given up, has returned.", job.name, extra={"action": job.name})
+            logger.warning("The action %s, which was abandoned, has returned.", job.name, extra={"action": job.name})
         self._busy[job.owner] -= 1
         if not self._busy[job.owner]:
             del self._busy[job.owner]

@@ -387,7 +387,7 @@ def _guarded(observe: Callable[..., None], *args: Any) -> None:
     try:
         observe(*args)
     except Exception:
-        logger.exception("The status of this process could not be gathered.")
+        logger.exception("The status of this process could not be collected.")
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

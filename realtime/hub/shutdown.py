@@ -81,7 +81,7 @@ def _keep(task: asyncio.Task[None], then: Callable[[], None] = lambda: None) -> 
     def end(task: asyncio.Task[None]) -> None:
         _draining.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("The clients could not be sent away.", exc_info=error)
+            logger.error("The clients could not be asked to reconnect.", exc_info=error)
         then()
 
     _draining.add(task)

@@ -327,5 +327,5 @@ def _parsed(texts: Iterable[str], convert: Any, model: type) -> list[Any]:
         try:
             parsed.append(convert(text))
         except (ValidationError, ValueError, TypeError):
-            logger.warning("The log names a key that %s cannot have: %r.", model.__name__, text)
+            logger.warning("The log contains a key that %s cannot have: %r.", model.__name__, text)
     return parsed

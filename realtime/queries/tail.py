@@ -401,7 +401,7 @@ class Tail:
         except CursorExpired:  # the log has been replaced by another one
             self._head()
             logger.warning(
-                "The log of the database %r is not the one read before; reading all afresh.",
+                "The log of the database %r is not the one read before; reloading all rows.",
                 self.log.alias,
                 extra={"log": self.log.alias},
             )

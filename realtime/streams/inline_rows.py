@@ -63,8 +63,8 @@ class InlineRows:
                 return "html:" + _signer(stream).sign(name)
         where = repr(self.template_name) if self.template_name else "a template without a name"
         raise StreamDefinitionError(
-            f"The rows of {{% live {self.stream} as {self.variable} %}} in {where} cannot be found there again.",
-            hint="Write the tag in a template that Django loads by this name, or give the stream a template_name.",
+            f"The rows of {{% live {self.stream} as {self.variable} %}} in {where} cannot be loaded again.",
+            hint="Put the tag into a template that Django loads by this name, or give the stream a template_name.",
         )
 
 

@@ -21,8 +21,8 @@ EVERYONE = ":presence:all"
 class PresenceStream(PlaceStream):
     """The present users of a stream. `presence = True` registers one as "NAME:presence".
 
-    It has the first fifty users; its live value `count` is the number of all. "NAME:presence:all" has all users, so
-    every one of them receives a row for every other one.
+    Its rows are the first fifty users; its live value `count` is the number of all users. "NAME:presence:all" has a
+    row for each user: if all users subscribe to it, the cost is the square of their number.
 
     Users who may see the stream may see who is present. Subclass it to show other fields, and set the stream's
     `presence` to the subclass:

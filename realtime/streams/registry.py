@@ -39,8 +39,8 @@ class Registry:
             )
         if stream.name != name and self._streams.get(stream.name) is stream:
             raise StreamDefinitionError(
-                f"The stream {place(stream)} is registered already, as {stream.name!r}.",
-                hint="Derive a class from it for another name.",
+                f"The stream {place(stream)} is already registered as {stream.name!r}.",
+                hint="To register it under another name, derive a class from it.",
             )
         other = self._streams.get(name)
         if other is not None and place(other) != place(stream):
@@ -184,7 +184,7 @@ def _without_name(given: Any) -> StreamDefinitionError:
     what = place(given) if inspect.isclass(given) else repr(given)
     is_model = inspect.isclass(given) and issubclass(given, Model)
     return StreamDefinitionError(
-        f"register() was given {what} where the stream's name belongs.",
+        f"register() got {what} instead of the stream's name.",
         hint=f'Write register("a-name", {given.__name__}).'
         if is_model
         else 'Write @register("a-name") above the class.',
@@ -194,7 +194,7 @@ def _without_name(given: Any) -> StreamDefinitionError:
 def _made(name: str, model: Any, options: dict[str, Any]) -> type[ModelStream]:
     if not (inspect.isclass(model) and issubclass(model, Model)):
         raise StreamDefinitionError(
-            f"register({name!r}, ...) was given {model!r}, which is no model.",
+            f"register({name!r}, ...) got {model!r}, which is not a model.",
             hint="Pass a model, or decorate a class that subclasses realtime.ModelStream.",
         )
     own = {each for each in (*vars(ModelStream), *ModelStream.__annotations__) if not each.startswith("_")}
@@ -203,7 +203,7 @@ def _made(name: str, model: Any, options: dict[str, Any]) -> type[ModelStream]:
             close = difflib.get_close_matches(option, own, n=1)
             meant = f"Did you mean {close[0]!r}? " if close else ""
             raise StreamDefinitionError(
-                f"register({name!r}, {model.__name__}, ...) was given {option!r}, which ModelStream does not have.",
-                hint=f"{meant}Actions, live values and parameters need a class of their own.",
+                f"register({name!r}, {model.__name__}, ...) got {option!r}, which is not an option of ModelStream.",
+                hint=f"{meant}Actions, live values and parameters need a class.",
             )
     return type(f"{model.__name__}Stream", (ModelStream,), {"model": model, **options})

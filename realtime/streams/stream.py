@@ -43,8 +43,8 @@ class ModelStream:
     """Live rows of a model.
 
     Subclass it in an app's `streams.py` and register it with `@register("name")`. The arguments of `get_queryset` are
-    the stream's parameters. Clients pass them by name. They are converted to their annotations or, for a parameter
-    in `partition_by`, to the type of the model field. One annotated as a tuple, list or set takes several values.
+    the stream's parameters. Clients pass them by name. Values are converted to the annotations or, for a parameter in
+    `partition_by`, to the type of the model field. A parameter annotated as a tuple, list or set takes several values.
 
         @register("tasks")
         class TaskStream(ModelStream):
@@ -60,8 +60,8 @@ class ModelStream:
             def get_queryset(self, project):
                 return Task.objects.filter(project=project).order_by("position")
 
-    Instances are bound to their parameters: `self.params` is a dict, and `self.audience` the return value of
-    `audience`. Nothing else about the user is known, because all users of an audience share the rows.
+    Instances are bound to their parameters: `self.params` is a dict, and `self.audience` is the return value of
+    `audience`. They know nothing else about the user, because all users of an audience share the rows.
     """
 
     name: ClassVar[str] = ""
@@ -91,16 +91,16 @@ class ModelStream:
     """The number of rows on a page. Clients then see one page, or the rows that they have loaded, never all rows.
 
     The stream then has two more parameters, which `get_queryset` does not receive: `page`, a number, and `window`, a
-    range of rows such as "0:100", or "-100:0" for the last hundred. It also has a live value `extent` with the number
-    of all rows, {"total": 1234, "size": 50}, unless it uses this name itself.
+    range of rows such as "0:100", or "-100:0" for the last hundred. The stream also has a live value `extent` with the
+    number of all rows, {"total": 1234, "size": 50}, unless it uses this name itself.
     """
 
     audience_by: ClassVar[str] = ""
     """A relation from a row to the audiences that it is for ("recipient", "members", "project__members").
 
-    An audience sees only rows that lead to it: realtime adds this condition to `get_queryset`, so it need not filter
-    by the audience. An audience of None, or one that cannot be a key, sees no row. A change is routed only to live
-    queries of the audiences that the row is or was for, and these are read together.
+    An audience sees only rows that lead to it: realtime adds this condition, so `get_queryset` need not filter by the
+    audience. An audience of None, or one that cannot be a key, sees no row. A change is routed only to live queries of
+    the audiences that the row is or was for, and these are read together.
     """
 
     depends_on: ClassVar[Sequence[str]] = ()
@@ -126,7 +126,7 @@ class ModelStream:
     """Whether the stream tracks present users: True, or a subclass of `PresenceStream` that shows them."""
 
     unread_by: ClassVar[str] = ""
-    """The field that tells which rows a user has not seen: "pk", another integer that grows, or a time ("created_at").
+    """The field that identifies unread rows: "pk", another integer that grows, or a time ("created_at").
 
     A row is unread if its value is higher than those of all rows that the user has seen. With a time that each save
     sets (`auto_now`), changed rows are unread again. `{% live_unread %}` counts unread rows, and `{% live %}` marks
@@ -180,8 +180,8 @@ class ModelStream:
     def get_queryset(self) -> QuerySet[Any]:
         """Return the rows, ordered. Override it; its arguments are the stream's parameters.
 
-        If the stream has `audience_by`, return the rows of all audiences. Called on a stream (`self.get_queryset()` in
-        an action, say), it returns those of its audience.
+        If the stream has `audience_by`, return the rows of all audiences. realtime adds the condition: a call such as
+        `self.get_queryset()` in an action returns only the rows of the audience.
 
         Groups (`values("column").annotate(total=Count("pk"))`) are rows too, as dictionaries, keyed by their group.
         """

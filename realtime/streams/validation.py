@@ -79,7 +79,7 @@ def problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]:
         model = getattr(getattr(stream.form_class, "_meta", None), "model", None)
         if model is None or model._meta.concrete_model is not stream.model._meta.concrete_model:
             yield StreamDefinitionError(
-                f"{stream.__name__}.form_class is no ModelForm of {stream.model.__name__}.",
+                f"{stream.__name__}.form_class is not a ModelForm of {stream.model.__name__}.",
                 hint=f"Derive it from django.forms.ModelForm, with `model = {stream.model.__name__}` in its Meta.",
             )
 
@@ -103,7 +103,7 @@ def template_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionErr
             )
         except TemplateSyntaxError as error:
             yield StreamDefinitionError(
-                f"The template {stream.template_name!r} of {stream.__name__} cannot be read: {error}.", hint="Mend it."
+                f"The template {stream.template_name!r} of {stream.__name__} cannot be read: {error}.", hint="Fix it."
             )
 
 
@@ -120,7 +120,7 @@ def field_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]
         names = value_names(queryset)
         for path in set(stream.fields).difference(names):
             yield StreamDefinitionError(
-                f"{stream.__name__}.fields names {path!r}, which is no value of the groups.",
+                f"{stream.__name__}.fields names {path!r}, which is not a value of the groups.",
                 hint=f"They have: {', '.join(names)}.",
             )
         return
@@ -197,12 +197,12 @@ def _parameter_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionE
             field = None
         if field is None or not getattr(field, "concrete", False) or field.many_to_many:
             yield StreamDefinitionError(
-                f"{stream.__name__}.partition_by names {name!r}, which is no field of {stream.model.__name__}.",
-                hint="Name fields that the model's own table holds.",
+                f"{stream.__name__}.partition_by names {name!r}, which is not a field of {stream.model.__name__}.",
+                hint="Name fields that are columns of the model's own table.",
             )
         if name not in parameters and not issubclass(stream, PlaceStream):  # which sets the value itself
             yield StreamDefinitionError(
-                f"{stream.__name__}.partition_by names {name!r}, which is no parameter of get_queryset.",
+                f"{stream.__name__}.partition_by names {name!r}, which is not a parameter of get_queryset.",
                 hint=f"Add it: def get_queryset(self, {name}): ...",
             )
         if name in parameters and stream.takes_several(name):
@@ -246,7 +246,7 @@ def _audience_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionEr
         )
     if stream.audience is ModelStream.audience:
         yield StreamDefinitionError(
-            f"{name}.audience_by shows nobody a row: the stream has one audience, None.",
+            f"{name}.audience_by shows no rows: every user has the audience None.",
             hint="Define `audience`, for example to return user.pk.",
         )
     if path in stream.partition_by:
@@ -300,8 +300,8 @@ def _page_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError]
     for name in NAMES:
         if name in stream.parameters():
             yield StreamDefinitionError(
-                f"{stream.__name__}.get_queryset takes {name!r}, which `paginate_by` already means.",
-                hint="Leave it out, since the rows are cut for you; or give your parameter another name.",
+                f"{stream.__name__}.get_queryset takes {name!r}, which `paginate_by` reserves.",
+                hint="Remove it, because `paginate_by` slices the rows, or give your parameter another name.",
             )
 
 
@@ -314,7 +314,7 @@ def _event_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError
         _, *parameters = inspect.signature(getattr(stream, name)).parameters.values()
         if not parameters or any(parameter.kind in UNNAMED for parameter in parameters):
             yield StreamDefinitionError(
-                f"The event {stream.__name__}.{name} does not say what it takes.",
+                f"The event {stream.__name__}.{name} does not declare its values.",
                 hint=f"Declare it as def {name}(self, user, ...), with a name and a type for each value.",
             )
 
@@ -330,7 +330,7 @@ def _annotation_problems(stream: type[ModelStream]) -> Iterator[StreamDefinition
             except TypeError:
                 yield StreamDefinitionError(
                     f"No value can be converted to the annotation of {parameter!r} in {stream.__name__}.{name}.",
-                    hint="Limits stand at a type that can have them: `Annotated[int, Meta(ge=1)] | None`.",
+                    hint="Put limits on a type that supports them: `Annotated[int, Meta(ge=1)] | None`.",
                 )
 
 
@@ -339,7 +339,7 @@ def _value_problems(stream: type[ModelStream]) -> Iterator[StreamDefinitionError
         if len(inspect.signature(getattr(stream, name)).parameters) != 1:
             yield StreamDefinitionError(
                 f"The live value {stream.__name__}.{name} takes arguments.",
-                hint="Let it take self alone: the stream's parameters are in self.params.",
+                hint="Remove them: the stream's parameters are in self.params.",
             )
     try:
         stream.value_models()

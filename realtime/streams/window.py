@@ -42,8 +42,8 @@ class RowWindow(NamedTuple):
             return queryset[self.start : self.stop]
         if queryset.query.is_sliced:
             raise StreamDefinitionError(
-                f"get_queryset returned a slice of {queryset.model.__name__}, which has no window from its end.",
-                hint="Return all rows, and let `paginate_by` bound them.",
+                f"get_queryset returned a slice of {queryset.model.__name__}, so no window from its end can be read.",
+                hint="Return all rows, and let `paginate_by` slice them.",
             )
         return queryset.reverse()[-self.stop : -self.start]
 

@@ -196,7 +196,7 @@ class LiveNode(template.Node):
         if isinstance(name, QuerySet):
             raise _given_rows(name)
         if container is None and "class" in options:
-            raise TemplateSyntaxError("{% live %} takes class only together with container, the element that gets it.")
+            raise TemplateSyntaxError("{% live %} takes class only with container: it is the class of the container.")
         return _rows(context, name, container, options, self.inline, self.empty.render(context))
 
 
@@ -232,7 +232,7 @@ def do_live(parser: Any, token: Any) -> LiveNode:
             raise TemplateSyntaxError(f'{{% {tag} ... as %}} needs a name for the row: {{% live "tasks" as task %}}.')
         if variable in TAKEN:
             raise TemplateSyntaxError(
-                f"{{% {tag} ... as {variable} %}} needs another name: rows have {variable} already."
+                f"{{% {tag} ... as {variable} %}} needs another name: rows already have {variable}."
             )
     if not bits or token_kwargs(bits[:1], parser):
         raise TemplateSyntaxError(f'{{% {tag} %}} needs the name of a stream: {{% live "tasks" %}}.')
@@ -553,7 +553,7 @@ def _element(
     if container is None:  # the script finds the element around it
         return format_html("{}<template {}></template>", content, attributes)
     if not container.replace("-", "").isalnum() or container.lower() in row_html.VOID:
-        raise TemplateSyntaxError(f"{{% live %}} cannot make a container <{container}>: it must be able to hold rows.")
+        raise TemplateSyntaxError(f"{{% live %}} cannot create a container <{container}>: it cannot contain rows.")
     for root in part.roots:
         if found := row_html.misplaced(container, root):
             does, remedy = found

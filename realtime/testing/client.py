@@ -28,9 +28,9 @@ def connect(user: Any = None, *, application: Any = None) -> UserClient:
     """Return a client that is logged in as `user` (None: anonymous), for async tests. Use it with `async with`.
 
     It is the Python client (`realtime.client`), connected to an ASGI application of this process without a network.
-    The rows pass hub, session and frames as for a page. `application` is the WebSocket endpoint by default; pass a
-    `FaultyNetwork` to inject faults. The hub reads over its own database connections, so the test must commit: use
-    `TransactionTestCase` or `@pytest.mark.django_db(transaction=True)`.
+    Rows pass through hub, session and frames as for a page. `application` is the WebSocket endpoint by default;
+    pass a `FaultyNetwork` to inject faults. The hub reads over its own database connections, so the test must commit:
+    use `TransactionTestCase` or `@pytest.mark.django_db(transaction=True)`.
 
         async with connect(ada) as client:
             tasks = client.subscribe("tasks", {"project": 7})

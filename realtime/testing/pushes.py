@@ -91,8 +91,8 @@ class capture_pushes:
     """Record what a block of code pushes to viewers. Use it with `with` or `async with`.
 
     Each viewer is refreshed before and after the block, so all changes arrive as one frame. In a `TestCase`, callbacks
-    of `on_commit` run at the end of the block, as with `captureOnCommitCallbacks(execute=True)`; writes that the block
-    rolls back push nothing. The first refresh of a viewer may raise: see `Viewer.refresh`.
+    of `on_commit` run at the end of the block, as with `captureOnCommitCallbacks(execute=True)`. Writes that the block
+    rolls back push nothing. The first refresh of a viewer may raise an exception: see `Viewer.refresh`.
 
         with capture_pushes(ada, eve) as pushed:
             task.assign(ada_user)

@@ -31,7 +31,7 @@ reactor: Any = _reactor
 class LiveServer:
     """A daphne server in a thread of this process; `live_server()` returns the only instance.
 
-    It uses the test's settings and database, also an in-memory one. It sees only committed writes. `application` is
+    It uses the test's settings and database, even an in-memory one. It sees only committed writes. `application` is
     the ASGI application for new connections, by default the project's own; a test may set it to a `FaultyNetwork`.
     """
 

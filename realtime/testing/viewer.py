@@ -61,7 +61,7 @@ class Viewer:
     anonymous user. `format` is "data", "html" or "value:" with the name of a live value. The first access subscribes.
 
     It runs the server's code for access, reads and deltas in the test's own thread, on the test's database connection.
-    So it sees uncommitted rows in a `TestCase`, and what any process committed in a `TransactionTestCase`.
+    So it sees uncommitted rows in a `TestCase`, and the committed rows of any process in a `TransactionTestCase`.
 
         ada = Viewer("tasks", {"project": project}, user=ada)
         Task.objects.create(project=project, title="Buy milk")

@@ -78,7 +78,7 @@ class Draft:
         """
         text = self.text
         is_due, stop = self.is_due, False
-        with self._tolerating("A live text could not be saved; it is tried again."):
+        with self._tolerating("A live text could not be saved; trying again."):
             stop = text_leases.save(self.target, self.writer, text, renew=is_due)
             self._saved = units(text)
             if is_due:
@@ -88,7 +88,7 @@ class Draft:
     def look(self) -> bool:
         """Renew the lease if it is time, without saving; return whether the writer must stop. Raise `TextLost`."""
         stop = False
-        with self._tolerating("The lease of a live text could not be renewed; it is tried again."):
+        with self._tolerating("The lease of a live text could not be renewed; trying again."):
             if self.is_due:
                 stop = text_leases.renew(self.target, self.writer)
                 self._renewed = time.monotonic()

@@ -84,7 +84,7 @@ class JobProgress:
         return self._saver.is_cancelled
 
     def advance(self, by: int = 1) -> None:
-        """Add to what is done, as often as you like. Raise `JobCancelled` if somebody has cancelled the job."""
+        """Report more work as done, as often as you like. Raise `JobCancelled` if somebody has cancelled the job."""
         if self._saver.is_cancelled:
             raise JobCancelled("The job was cancelled.")
         self.done = self._done + by

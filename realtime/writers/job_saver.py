@@ -69,7 +69,7 @@ class JobSaver:
             self._thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._thread.start()
             if not self._tried.wait(BEGIN_SECONDS):
-                self._warn("A job has begun, but its row could not be saved; it is tried again.")
+                self._warn("A job has begun, but its row could not be saved; trying again.")
         if self._refusal is not None:
             raise self._refusal
         if self._thread is not None and not self._closed.is_set():
@@ -107,7 +107,7 @@ class JobSaver:
             self._step(is_own=False)
             self._closed.set()  # also for the thread, which waits for this transaction
         elif not self._closed.wait(FINISH_SECONDS):
-            self._warn("The end of a job could not be saved; it is tried again while the process runs.")
+            self._warn("The end of a job could not be saved; trying again while the process runs.")
 
     def _cancel(self) -> None:
         self.is_cancelled = True
@@ -158,7 +158,7 @@ class JobSaver:
             self._closed.set()
             self._tried.set()
             return
-        self._warn("The progress of a job could not be saved; it is tried again.", exc_info=error)
+        self._warn("The progress of a job could not be saved; trying again.", exc_info=error)
         if is_own:
             connections[alias].close()
 

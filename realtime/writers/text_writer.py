@@ -156,7 +156,7 @@ class TextWriter:
             self.write(chunk)
 
     def save(self) -> None:
-        """Save now, for example before a pause: readers who come later see only what is saved."""
+        """Save now, for example before a pause, because new readers see only saved text."""
         self._is_stopped |= self._draft.save()
         self._saved_at = time.monotonic()
 

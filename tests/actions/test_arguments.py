@@ -82,7 +82,7 @@ def convert(annotation: Any, value: object) -> InvalidArguments:
         (Card, {"title": "a", "pages": 0}, ".pages", "Ensure this value is greater than or equal to 1."),
         (Card, {"title": "a", "pages": 10}, ".pages", "Ensure this value is less than or equal to 9."),
         (Card, {"title": "a", "code": "y"}, ".code", "Enter a valid value."),
-        (Card, {"title": "a", "colour": "red"}, ".colour", "There is no field of this name."),
+        (Card, {"title": "a", "colour": "red"}, ".colour", "There is no field with this name."),
         (Box, {"points": [{"x": "a"}]}, ".points[0].x", "Enter a number."),
     ],
 )

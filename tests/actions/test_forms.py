@@ -367,4 +367,4 @@ def test_form_of_another_model_is_a_problem_at_start():
 
     with registered(wrong=Wrong):
         problems = [str(message.msg) for message in check_streams(None)]
-    assert "Wrong.form_class is no ModelForm of Shelf." in " ".join(problems)
+    assert "Wrong.form_class is not a ModelForm of Shelf." in " ".join(problems)

@@ -85,6 +85,6 @@ def test_misspelt_option_of_a_live_admin(monkeypatch):
     [warning] = check_admin_names(None)
     assert (warning.id, warning.msg, warning.hint) == (
         "realtime.W064",
-        "TaskAdmin.live_depend_on is no option of LiveModelAdmin, so it has no effect.",
+        "TaskAdmin.live_depend_on is not an option of LiveModelAdmin. It has no effect.",
         "Did you mean 'live_depends_on'? If the name is intended, start it with an underscore.",
     )

@@ -36,7 +36,7 @@ def test_manager_that_writes_with_sql_of_its_own(extra):
     )
     hint = (
         'Set REALTIME_CAPTURE to "triggers". Or call realtime.touch(queryset) with the changed rows after such '
-        "writes, and silence this."
+        "writes, and silence this check."
     )
     assert check_libraries(None) == [Warning(message, hint=hint, id="realtime.W021")]
 

@@ -123,7 +123,7 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
         ),
         (
             {"audience_by": "owner", "audience": ModelStream.audience},
-            "Made.audience_by shows nobody a row: the stream has one audience, None.",
+            "Made.audience_by shows no rows: every user has the audience None.",
             "Define `audience`, for example to return user.pk.",
         ),
         (
@@ -143,7 +143,7 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
         ),
         (
             {"partition_by": ["title"]},
-            "Made.partition_by names 'title', which is no parameter of get_queryset.",
+            "Made.partition_by names 'title', which is not a parameter of get_queryset.",
             "Add it: def get_queryset(self, title): ...",
         ),
         (
@@ -153,13 +153,13 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
         ),
         (
             {"get_queryset": lambda self, tags: Book.objects.all(), "partition_by": ["tags"]},
-            "Made.partition_by names 'tags', which is no field of Book.",
-            "Name fields that the model's own table holds.",
+            "Made.partition_by names 'tags', which is not a field of Book.",
+            "Name fields that are columns of the model's own table.",
         ),
         (
             {"get_queryset": lambda self, colour: Book.objects.all(), "partition_by": ["colour"]},
-            "Made.partition_by names 'colour', which is no field of Book.",
-            "Name fields that the model's own table holds.",
+            "Made.partition_by names 'colour', which is not a field of Book.",
+            "Name fields that are columns of the model's own table.",
         ),
         (
             {"get_queryset": lambda self, *shelves: Book.objects.all()},
@@ -174,7 +174,7 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
         (
             {"get_queryset": with_page(Annotated[int | None, msgspec.Meta(ge=1)])},
             "No value can be converted to the annotation of 'page' in Made.get_queryset.",
-            "Limits stand at a type that can have them: `Annotated[int, Meta(ge=1)] | None`.",
+            "Put limits on a type that supports them: `Annotated[int, Meta(ge=1)] | None`.",
         ),
         (
             {"authorize": lambda self, user: True},
@@ -199,8 +199,8 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
         ({"paginate_by": 0}, "Made.paginate_by is 0.", "Set it to a positive number of rows, or to None."),
         (
             {"get_queryset": lambda self, page: Book.objects.all(), "paginate_by": 5, "partition_by": []},
-            "Made.get_queryset takes 'page', which `paginate_by` already means.",
-            "Leave it out, since the rows are cut for you; or give your parameter another name.",
+            "Made.get_queryset takes 'page', which `paginate_by` reserves.",
+            "Remove it, because `paginate_by` slices the rows, or give your parameter another name.",
         ),
         (
             {"rows_depend_on": ["tests.Nothing"]},
@@ -210,7 +210,7 @@ BOOKS_FIELDS = "It has: id, owner, pages, shelf, tags, title."
         (
             {"count": live_value(lambda self, extra: 1)},
             "The live value Made.count takes arguments.",
-            "Let it take self alone: the stream's parameters are in self.params.",
+            "Remove them: the stream's parameters are in self.params.",
         ),
     ],
 )
@@ -271,7 +271,7 @@ def test_template_that_cannot_be_read(declare, settings, tmp_path):
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}]
     declare(template_name="wrong.html")
     [(id, message, hint)] = found()
-    assert (id, hint) == ("realtime.E001", "Mend it.")
+    assert (id, hint) == ("realtime.E001", "Fix it.")
     assert message.startswith("The template 'wrong.html' of Made cannot be read: ")
 
 
@@ -349,7 +349,7 @@ def test_database_without_a_log(declare, monkeypatch):
 def test_event_that_does_not_say_what_it_takes(declare, method):
     declare(typing=event(method))
     assert found() == error(
-        "The event Made.typing does not say what it takes.",
+        "The event Made.typing does not declare its values.",
         "Declare it as def typing(self, user, ...), with a name and a type for each value.",
     )
 
@@ -395,7 +395,7 @@ def test_channel_layer_in_memory(settings):
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     assert found() == error(
         "The channel layer is in memory, so it does not reach other server processes.",
-        "For several processes use channels_redis.pubsub.RedisPubSubChannelLayer; otherwise silence it.",
+        "For several processes, use channels_redis.pubsub.RedisPubSubChannelLayer. For one, silence it.",
         "W002",
     )
 

@@ -290,7 +290,7 @@ class OfTheRequest:
 
 @pytest.mark.parametrize(
     ("router", "problem"),
-    [(Elsewhere, "names 'analytics', which DATABASES does not have"), (OfTheRequest, "raises LookupError: no tenant")],
+    [(Elsewhere, "returns 'analytics', which is not in DATABASES"), (OfTheRequest, "raises LookupError: no tenant")],
 )
 def test_router_that_cannot_say_where_a_model_is(settings, shelf, router, problem):
     """The app starts, the checks say it, and other models are recorded."""
@@ -308,7 +308,7 @@ def test_router_that_cannot_say_where_a_model_is(settings, shelf, router, proble
         (
             "realtime.E066",
             f"Writes of tests.Book are not recorded, because DATABASE_ROUTERS {problem}.",
-            "Let `db_for_write` name a database of DATABASES, also outside of requests.",
+            "Let `db_for_write` return an alias of DATABASES, even outside of requests.",
         )
     ]
     assert "realtime.E066" in DOCS

@@ -88,7 +88,7 @@ def test_room_of_others_is_not_found(client_of, chat: Room) -> None:
 
 
 def test_whoever_is_in_no_room_is_told(client_of) -> None:
-    assert "No room for you here" in client_of("ada").get("/chat/").content.decode()
+    assert "No rooms yet" in client_of("ada").get("/chat/").content.decode()
 
 
 def test_overview_counts_the_tasks_of_own_projects(chat: Room, other_board: Project) -> None:

@@ -45,7 +45,7 @@ def test_makes_the_database_and_serves_the_board(tmp_path: Path) -> None:
     demo.start()
     try:
         assert f"Two browsers side by side, without a login: http://127.0.0.1:{port}/\n" in demo.output()
-        assert f"http://localhost:{port}/ has a login of its own" in demo.output()
+        assert f"http://localhost:{port}/ has a separate login" in demo.output()
         assert "ada / ada" in demo.output()
         assert str(database) in demo.output()
         for path in ("/", "/two/noah/", "/login/", "/static/demo/demo.css", "/static/realtime/realtime.js"):

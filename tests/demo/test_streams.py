@@ -147,7 +147,7 @@ def test_assign_to_a_member_and_to_nobody(stream: TaskStream, task: Task) -> Non
 
 def test_assign_to_a_stranger_is_refused(board: Project, other_board: Project) -> None:
     stream = TaskStream({"project": other_board.pk, "column": None})
-    with pytest.raises(ActionError, match=r"Only a member of the project can be given its tasks\."):
+    with pytest.raises(ActionError, match=r"Tasks can only be assigned to members of the project\."):
         stream.assign(person("ben"), pk=other_board.tasks.first().pk, assignee=person("cleo").pk)
 
 

@@ -269,7 +269,7 @@ def test_groups_without_a_certain_key_are_an_error_at_start(desk, make, message,
 def test_field_that_is_no_value_of_the_groups_is_an_error_at_start(desk):
     stream = groups(desk, GROUPS["one value"].make, fields=["lane", "title"])
     error = Error(
-        "ShapeStream.fields names 'title', which is no value of the groups.",
+        "ShapeStream.fields names 'title', which is not a value of the groups.",
         hint="They have: lane, n.",
         obj=place(stream),
         id="realtime.E001",

@@ -274,7 +274,7 @@ class TestLive:
     def test_container_has_to_hold_rows(self, user, shelf, name):
         with pytest.raises(TemplateSyntaxError) as wrong:
             render('{% live "books" shelf=shelf.pk container=name %}', user, shelf=shelf, name=name)
-        assert str(wrong.value) == f"{{% live %}} cannot make a container <{name}>: it must be able to hold rows."
+        assert str(wrong.value) == f"{{% live %}} cannot create a container <{name}>: it cannot contain rows."
 
     @pytest.mark.parametrize("books", [0, 1])
     def test_rows_that_a_parser_would_move_are_refused_also_while_there_are_none(self, user, shelf, write_row, books):

@@ -384,7 +384,7 @@ def test_model_whose_changes_are_not_followed_is_a_warning(desk, queryset, field
     assert said_of(stream, check_querysets) == [
         Warning(
             f"ShapeStream reads rows of {models} but does not track their changes.",
-            hint="List the relations to them in depends_on, or silence this if those rows never change.",
+            hint="List the relations to them in depends_on, or silence this check if those rows never change.",
             obj="tests.shapes.desk.ShapeStream",
             id="realtime.W003",
         )

@@ -369,7 +369,7 @@ class TestTheLogItself:
         live.tick()
         assert (viewer.titles, viewer.delta["reset"]) == (["a"], True)
         assert [record.getMessage() for record in caplog.records] == [
-            "The log of the database 'default' is not the one read before; reading all afresh."
+            "The log of the database 'default' is not the one read before; reloading all rows."
         ]
         Book.objects.create(shelf=shelf, title="b")
         live.tick()

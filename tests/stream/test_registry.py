@@ -80,7 +80,8 @@ def test_class_under_two_names_is_refused(own):
     with pytest.raises(StreamDefinitionError) as wrong:
         own.add("other", made)
     assert str(wrong.value) == (
-        "The stream app.streams.Made is registered already, as 'made'. Derive a class from it for another name."
+        "The stream app.streams.Made is already registered as 'made'. To register it under another "
+        "name, derive a class from it."
     )
 
 
@@ -116,15 +117,15 @@ class TestModel:
                 Book,
                 {"feilds": ["id"]},
                 (
-                    "register('made', Book, ...) was given 'feilds', which ModelStream does not have. Did you mean "
-                    "'fields'? Actions, live values and parameters need a class of their own."
+                    "register('made', Book, ...) got 'feilds', which is not an option of ModelStream. Did you mean "
+                    "'fields'? Actions, live values and parameters need a class."
                 ),
             ),
             (
                 "tests.Book",
                 {},
                 (
-                    "register('made', ...) was given 'tests.Book', which is no model. Pass a model, or decorate a "
+                    "register('made', ...) got 'tests.Book', which is not a model. Pass a model, or decorate a "
                     "class that subclasses realtime.ModelStream."
                 ),
             ),

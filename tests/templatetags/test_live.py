@@ -220,7 +220,7 @@ class TestRefusals:
                 ),
             ),
             ('{% live "books" as %}', '{% live ... as %} needs a name for the row: {% live "tasks" as task %}.'),
-            ("{% live 'books' as stream %}", "{% live ... as stream %} needs another name: rows have stream already."),
+            ("{% live 'books' as stream %}", "{% live ... as stream %} needs another name: rows already have stream."),
             ("{% live shelf=1 %}", '{% live %} needs the name of a stream: {% live "tasks" %}.'),
             ('{% live "books" 1 %}', "{% live %} takes keywords after the stream's name, not 1."),
         ],
@@ -280,7 +280,7 @@ class TestRefusals:
 
     def test_class_needs_a_container(self, site):
         site.write(page=BOOKS.replace("as book", 'as book class="a"'))
-        with pytest.raises(TemplateSyntaxError, match="takes class only together with container"):
+        with pytest.raises(TemplateSyntaxError, match="takes class only with container"):
             site.show()
 
     def test_template_without_a_name_cannot_be_found_again(self, site):
@@ -290,8 +290,8 @@ class TestRefusals:
         with pytest.raises(StreamDefinitionError) as refused:
             template.render({"request": request})
         assert str(refused.value) == (
-            'The rows of {% live "books" as book %} in a template without a name cannot be found there again. '
-            "Write the tag in a template that Django loads by this name, or give the stream a template_name."
+            'The rows of {% live "books" as book %} in a template without a name cannot be loaded again. '
+            "Put the tag into a template that Django loads by this name, or give the stream a template_name."
         )
 
 

@@ -166,7 +166,7 @@ class TestAsync:
             await out.write("b")
             await until(lambda: not failures)
         assert await stored(elsewhere, answer, "text") == ("ab",)
-        assert "could not be saved; it is tried again" in caplog.text
+        assert "could not be saved; trying again" in caplog.text
 
 
 @pytest.fixture

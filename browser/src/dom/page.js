@@ -171,5 +171,5 @@ export class Page {
 function warnOfAlpine(document) {
   const component = /** @type {any} */ (call(document, "querySelector", "[data-live] [x-data]"))
   if (!component?._x_dataStack) return
-  console.warn("Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.")
+  console.warn("Alpine changed live rows before realtime started: put {% realtime_script %} before Alpine's script, so that Alpine's changes are kept.")
 }

@@ -62,7 +62,7 @@ export function tokenOfPage() {
   return async () => {
     const answer = await fetch(url, {cache: "no-store"})
     if (answer.ok) return answer.text()
-    throw new Error(`The URL of tokens, ${url}, answers ${answer.status}.`)
+    throw new Error(`The token URL ${url} answered with status ${answer.status}.`)
   }
 }
 

@@ -236,7 +236,7 @@ function nameOnly(calls) {
 /** @param {Response} response @returns {Promise<any[]>} */
 export async function messagesOf(response) {
   if (!response.headers.get("Content-Type")?.startsWith("application/json")) {
-    throw new Error(`The server answered ${response.status} and no messages.`)
+    throw new Error(`The server answered ${response.status} without messages.`)
   }
   return parseJSON(await response.text())
 }

@@ -13,7 +13,7 @@ export class LongPollTransport extends HttpTransport {
   async read(response, take) {
     const messages = await messagesOf(response)
     // the answer of something else than realtime would cause endless requests
-    if (messages[0]?.type !== "welcome" && messages[0]?.type !== "bye") throw new Error("The server answered with no welcome.")
+    if (messages[0]?.type !== "welcome" && messages[0]?.type !== "bye") throw new Error("The server's response has no welcome.")
     for (const message of messages) take(JSON.stringify(message))
   }
 }

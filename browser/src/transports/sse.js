@@ -12,13 +12,13 @@ export class SseTransport extends HttpTransport {
   /** @param {Response} response @param {(text: string) => void} take */
   async read(response, take) {
     if (!response.body || !response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
-      throw new Error("The server answered with no stream of events.")
+      throw new Error("The server did not answer with a stream of events.")
     }
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
     let rest = ""
     for (;;) {
       const {done, value} = await reader.read()
-      if (done) throw new Error("The stream of events was cut.")
+      if (done) throw new Error("The stream of events was interrupted.")
       const events = (rest + value).split("\n\n")
       rest = /** @type {string} */ (events.pop())
       for (const event of events) {

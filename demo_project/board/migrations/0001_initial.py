@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('title', models.CharField(error_messages={'blank': 'A task needs a title.'}, max_length=120)),
                 ('column', models.CharField(choices=[('todo', 'To do'), ('doing', 'Doing'), ('done', 'Done')], default='todo', max_length=8)),
-                ('position', demo_project.board.models.PositionField(blank=True, help_text='Left empty, the task goes to the end of its column.')),
+                ('position', demo_project.board.models.PositionField(blank=True, help_text='If empty, the task goes to the end of its column.')),
                 ('done', models.BooleanField(default=False)),
                 ('assignee', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='tasks', to=settings.AUTH_USER_MODEL)),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='board.project')),

@@ -130,7 +130,7 @@ def _limits(kind: type[Any]) -> Callable[[Any, int], None] | None:
 @cache
 def _warn_once(cause: str) -> None:
     logger.warning(
-        "Clients may send compressed messages, with which a visitor can fill the memory: %s. Start uvicorn with "
+        "Clients may send compressed messages, which can fill the memory: %s. Start uvicorn with "
         '--ws-per-message-deflate false, or let the proxy remove the header "%s".',
         cause,
         EXTENSIONS,

@@ -89,7 +89,7 @@ class WebSocketSender:
             if is_gone(error):  # a disconnect follows
                 logger.debug("A client has gone before it was sent everything (%s).", type(error).__name__)
             else:
-                logger.exception("A client cannot be sent anything any more.")
+                logger.exception("Nothing can be sent to a client any more.")
         finally:
             self._waiting.clear()
             self._waiting_characters = 0
@@ -142,7 +142,7 @@ class RealtimeConsumer(AsyncWebsocketConsumer):
             # accepted first: browsers hide the reason of a failed handshake from the page
             self._refuse(error)
         except Exception:
-            logger.exception("A client could not be let in.")
+            logger.exception("A client could not be accepted.")
             self._refuse(InternalError())
 
     def _refuse(self, error: ProtocolError) -> None:

@@ -127,7 +127,7 @@ class EventBus(Listener):
         try:
             envelope = _decoder.decode(body)
         except (TypeError, msgspec.DecodeError):
-            logger.warning("A message for %s that is no event came from another process.", GROUP)
+            logger.warning("Another process sent a message to %s that is not an event.", GROUP)
             return
         if envelope.origin == origin():
             return
@@ -157,7 +157,7 @@ def _warn_lost() -> None:
     if not _warned:
         _warned = True
         logger.warning(
-            "An event was sent in a process without clients, and nothing carries it to others: nobody gets it. "
+            "An event was sent in a process without clients, and nothing carries it to others: nobody receives it. "
             'Use PostgreSQL, or set CHANNEL_LAYERS["default"]["BACKEND"] to '
             '"channels_redis.pubsub.RedisPubSubChannelLayer".'
         )

@@ -79,7 +79,7 @@ class Reception:
                 try:
                     subscriber.take(message)
                 except Exception:  # the others must still get it, and the connection must stay
-                    logger.exception("A message of another process could not be handled.")
+                    logger.exception("A message from another process could not be handled.")
 
     def _failed(self, error: BaseException) -> float:
         """Handle a failed attempt to connect; return the seconds to wait before the next one."""

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         elif not diff and not project.by_hand:
             self.stdout.write("Nothing to change: this project is set up.")
         if project.by_hand:
-            raise CommandError("Left to do by hand:\n" + "\n".join(f"- {each}" for each in project.by_hand))
+            raise CommandError("To do by hand:\n" + "\n".join(f"- {each}" for each in project.by_hand))
 
 
 def _agrees() -> bool:

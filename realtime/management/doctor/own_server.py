@@ -60,7 +60,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: object) -> None:
         if process.poll() is not None or time.monotonic() > ends:
             log.seek(0)  # type: ignore[attr-defined]
             lines = log.read().decode(errors="replace").strip().splitlines()  # type: ignore[attr-defined]
-            raise Broken(" / ".join(line.strip() for line in lines[-LAST_LINES:]) or "it said nothing")
+            raise Broken(" / ".join(line.strip() for line in lines[-LAST_LINES:]) or "it logged nothing")
         time.sleep(LOOK_SECONDS)
 
 

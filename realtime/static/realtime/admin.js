@@ -864,7 +864,7 @@ function newPolicy(trustedTypes) {
   try {
     return trustedTypes.createPolicy(POLICY, { createHTML: pass, createScriptURL: pass });
   } catch {
-    console.warn(`The Content-Security-Policy of this page allows no policy '${POLICY}': add it to trusted-types, or rows cannot be shown.`);
+    console.warn(`The Content-Security-Policy of this page does not allow the policy '${POLICY}': add it to trusted-types, or rows cannot be shown.`);
     return null;
   }
 }

@@ -2168,7 +2168,7 @@ function newPolicy(trustedTypes) {
   try {
     return trustedTypes.createPolicy(POLICY, { createHTML: pass, createScriptURL: pass });
   } catch {
-    console.warn(`The Content-Security-Policy of this page allows no policy '${POLICY}': add it to trusted-types, or rows cannot be shown.`);
+    console.warn(`The Content-Security-Policy of this page does not allow the policy '${POLICY}': add it to trusted-types, or rows cannot be shown.`);
     return null;
   }
 }
@@ -5354,7 +5354,7 @@ function warnOfAlpine(document2) {
     call(document2, "querySelector", "[data-live] [x-data]")
   );
   if (!component?._x_dataStack) return;
-  console.warn("Alpine has been at work in live rows before realtime: put {% realtime_script %} before Alpine's script, so that what Alpine does there is kept.");
+  console.warn("Alpine changed live rows before realtime started: put {% realtime_script %} before Alpine's script, so that Alpine's changes are kept.");
 }
 
 // src/dom/page_links.js
@@ -5887,7 +5887,7 @@ function nameOnly(calls) {
 }
 async function messagesOf(response) {
   if (!response.headers.get("Content-Type")?.startsWith("application/json")) {
-    throw new Error(`The server answered ${response.status} and no messages.`);
+    throw new Error(`The server answered ${response.status} without messages.`);
   }
   return parseJSON(await response.text());
 }
@@ -5900,7 +5900,7 @@ var LongPollTransport = class extends HttpTransport {
   /** @param {Response} response @param {(text: string) => void} take */
   async read(response, take2) {
     const messages = await messagesOf(response);
-    if (messages[0]?.type !== "welcome" && messages[0]?.type !== "bye") throw new Error("The server answered with no welcome.");
+    if (messages[0]?.type !== "welcome" && messages[0]?.type !== "bye") throw new Error("The server's response has no welcome.");
     for (const message of messages) take2(JSON.stringify(message));
   }
 };
@@ -5979,13 +5979,13 @@ var SseTransport = class extends HttpTransport {
   /** @param {Response} response @param {(text: string) => void} take */
   async read(response, take2) {
     if (!response.body || !response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
-      throw new Error("The server answered with no stream of events.");
+      throw new Error("The server did not answer with a stream of events.");
     }
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (; ; ) {
       const { done, value: value2 } = await reader.read();
-      if (done) throw new Error("The stream of events was cut.");
+      if (done) throw new Error("The stream of events was interrupted.");
       const events = (rest + value2).split("\n\n");
       rest = /** @type {string} */
       events.pop();
@@ -6079,7 +6079,7 @@ function tokenOfPage() {
   return async () => {
     const answer = await fetch(url, { cache: "no-store" });
     if (answer.ok) return answer.text();
-    throw new Error(`The URL of tokens, ${url}, answers ${answer.status}.`);
+    throw new Error(`The token URL ${url} answered with status ${answer.status}.`);
   };
 }
 function storage() {

@@ -86,7 +86,7 @@ def test_a_policy_without_a_name_for_rows_said_nothing(case: Case) -> None:
     page = case.open("<li>a</li>", types="another")
     with (
         page.expect_console_message(lambda message: "cannot be shown" in message.text),
-        page.expect_console_message(lambda message: "allows no policy 'realtime'" in message.text),
+        page.expect_console_message(lambda message: "does not allow the policy 'realtime'" in message.text),
     ):
         case.write("snippets.update(html='<li>b</li>')")
     expect(page.locator("[data-live-error]")).to_have_text("a")

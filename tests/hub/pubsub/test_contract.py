@@ -164,7 +164,7 @@ class TestPostgreSQL:
                 task.cancel()
         await carrier.rest()
         assert [record.message for record in caplog.records] == [
-            "A message of another process could not be handled."
+            "A message from another process could not be handled."
         ] * 2
 
     async def test_a_wrong_dsn_is_logged_and_changes_are_left_to_polling(self, settings, caplog):

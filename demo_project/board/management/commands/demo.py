@@ -67,7 +67,7 @@ def banner(port: int, database: Path) -> str:
         f"\nTwo browsers side by side, without a login: http://{HOST}:{port}/\n"
         f"Boards, chat and more: http://{HOST}:{port}/projects/ and Django's admin: http://{HOST}:{port}/admin/\n"
         f"Logins (user name / password):\n{logins}\n"
-        f"http://localhost:{port}/ has a login of its own, for a second person in the same browser.\n"
+        f"http://localhost:{port}/ has a separate login, for a second user in the same browser.\n"
         f"Database: {database}\nStop with Ctrl-C.\n"
     )
 
