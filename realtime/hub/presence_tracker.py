@@ -106,11 +106,6 @@ class PresenceTracker:
             loop = asyncio.get_running_loop()
             present.leaving = loop.call_later(settings.PRESENCE_GRACE_SECONDS, self._forget, who)
 
-    async def idle(self) -> None:
-        """Return when no user is present and everything is written. For tests."""
-        while (task := self._task) is not None:
-            await asyncio.wait([task])
-
     def _forget(self, who: Who) -> None:
         del self._present[who]
         self._places[who.user] -= 1

@@ -57,9 +57,3 @@ def log_broken_row(stream: str, params: str, key: str, error: Exception) -> None
         text += " More rows of this stream that fail in the same way are not named for a while."
     fields = {"stream": stream, "params": params, "key": key}
     logger.error(text, key, stream, params, exc_info=error, extra=fields)
-
-
-def forget() -> None:
-    """Log all rows again. For tests."""
-    with _lock:
-        _named.clear()

@@ -45,11 +45,17 @@ def quick(settings):
     limit(settings, presence_lease_seconds=1)
 
 
+async def idle(tracker: PresenceTracker) -> None:
+    """Return when no user is present and everything is written."""
+    while (task := tracker._task) is not None:
+        await asyncio.wait([task])
+
+
 @pytest.fixture
 async def ended(committed):
     """Nothing of presence goes on behind a test."""
     yield
-    await get_presence_tracker().idle()
+    await idle(get_presence_tracker())
 
 
 def client(user: User) -> WireClient:
@@ -267,7 +273,7 @@ class TestConnections:
         async with client(ann) as first:
             await enter(first, shelf)
             await until(lambda: names(first))
-        await get_presence_tracker().idle()
+        await idle(get_presence_tracker())
         assert await elsewhere.soon(lambda: [m.objects.count() for m in (Presence, Seat, Server)]) == [0, 0, 0]
 
 
@@ -436,7 +442,7 @@ class TestAttendance:
         await until(lambda: sum(batches) == 100 and not attendance._dirty)
         for user in users:
             attendance.leave(user, str(user.pk), PLACE, at_once=True)
-        await attendance.idle()
+        await idle(attendance)
         assert batches == [100, 0]
 
 
