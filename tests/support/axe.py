@@ -1,7 +1,7 @@
 """axe-core: which rules for accessibility a page breaks, in both colour schemes, wide and narrow.
 
-The short version looks at a wide page in light colours and at a narrow one in dark colours; `make browsers`, which sets
-REALTIME_TEST_ALL_LOOKS, at all four.
+The short version looks at a wide page in light colours and a narrow one in dark colours; `make browsers`, which sets
+REALTIME_TEST_ALL_LOOKS, looks at all four.
 """
 
 from __future__ import annotations
