@@ -182,9 +182,9 @@ class TestUnknownStream:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (OpenBooks, 'OpenBooks where the stream\'s name belongs. Write @register("a-name") above the class.'),
-        (Book, 'tests.models.Book where the stream\'s name belongs. Write register("a-name", Book).'),
-        (7, 'given 7 where the stream\'s name belongs. Write @register("a-name") above the class.'),
+        (OpenBooks, 'OpenBooks instead of the stream\'s name. Write @register("a-name") above the class.'),
+        (Book, 'tests.models.Book instead of the stream\'s name. Write register("a-name", Book).'),
+        (7, 'got 7 instead of the stream\'s name. Write @register("a-name") above the class.'),
     ],
 )
 def test_register_without_a_name(given, said):
