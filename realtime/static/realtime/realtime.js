@@ -5991,7 +5991,7 @@ var SseTransport = class extends HttpTransport {
       events.pop();
       for (const event of events) {
         if (event.startsWith("event: end\n")) return;
-        const data = /^data: (.*)$/m.exec(event);
+        const data = /^data: (.*)/ms.exec(event);
         if (data) take2(data[1]);
       }
     }
