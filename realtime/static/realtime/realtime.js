@@ -3929,14 +3929,14 @@ var Container = class {
     this.#unread?.close();
     this.#count();
     show(this.element, "data-live-state", null);
-    if (attribute(this.element, "data-live-cursor") !== this.#rendered) return;
     const { cursor, fingerprint, params } = this.resultSet.subscription;
-    const isOne = this.#resultSets.length === 1;
-    if (this.#windows && !isOne) show(this.element, "data-live-params", JSON.stringify({ ...params, [WINDOW]: this.#windows.all }));
-    if (this.#windows && !isOne) show(this.element, CHANGED, "");
-    show(this.element, "data-live-cursor", isOne ? cursor : null);
-    show(this.element, "data-live-fingerprint", isOne && fingerprint || null);
+    const all = this.#resultSets.length > 1 ? this.#windows?.all : void 0;
     this.#windows?.close();
+    if (attribute(this.element, "data-live-cursor") !== this.#rendered) return;
+    if (all) show(this.element, "data-live-params", JSON.stringify({ ...params, [WINDOW]: all }));
+    if (all) show(this.element, CHANGED, "");
+    show(this.element, "data-live-cursor", all ? null : cursor);
+    show(this.element, "data-live-fingerprint", !all && fingerprint || null);
   }
   /** @param {Params} params */
   #subscribe(params) {
