@@ -312,7 +312,7 @@ export class Container {
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
   #newRows(containersOf, report) {
     const others = () => {
-      const contents = containersOf(this.name).map(({content}) => content)
+      const contents = containersOf(this.name).filter(({element}) => !isPaused(element)).map(({content}) => content)
       return contents.filter((content) => content instanceof Rows && content !== this.content)
     }
     const isRefused = () => Boolean(this.resultSet.error)

@@ -2678,12 +2678,14 @@ var Rows = class {
   #lead = null;
   /** The last placeholder. @type {Element | null} */
   #placeholder = null;
+  /** The keys of the live query at the last change. A row among them that has no element was removed by the page's own code. */
+  #keys;
   /** The keys of the rows that the last change has added or altered. @type {Set<string>} */
   #altered = /* @__PURE__ */ new Set();
   /**
    * @param {Element} live a container, or the marker of a list in place
    * @param {{wanted: () => readonly string[], isRefused: () => boolean, others: () => Rows[], report: (error: unknown) => void}} options
-   *   wanted: the current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
+   *   wanted: the current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers that are not paused
    */
   constructor(live2, { wanted, isRefused, others, report }) {
     this.live = live2;
@@ -2691,7 +2693,9 @@ var Rows = class {
     this.isRefused = isRefused;
     this.others = others;
     this.report = report;
-    this.#observe(this.rows().values());
+    const rows = this.rows();
+    this.#keys = new Set(rows.keys());
+    this.#observe(rows.values());
   }
   /** The parent of the rows. */
   get element() {
@@ -2747,6 +2751,7 @@ var Rows = class {
     }
     if (isEmpty) this.#showPlaceholder(html);
     if (place2) moveFocus(this.element, this.rows(), { ...place2, keys: [...keys] });
+    this.#keys = new Set(keys);
     return [...altered];
   }
   /** @param {string} html */
@@ -2874,7 +2879,7 @@ var Rows = class {
   /** The keys of rows that are not painted yet. @returns {[string, true][]} */
   #awaited() {
     const rows = this.rows();
-    return this.wanted().filter((key) => !rows.has(key)).map((key) => [key, true]);
+    return this.wanted().filter((key) => !rows.has(key) && !this.#keys.has(key)).map((key) => [key, true]);
   }
   /** The rows that are not removed yet. */
   #leaving() {
@@ -3993,7 +3998,7 @@ var Container = class {
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
   #newRows(containersOf, report) {
     const others = () => {
-      const contents2 = containersOf(this.name).map(({ content: content2 }) => content2);
+      const contents2 = containersOf(this.name).filter(({ element }) => !isPaused(element)).map(({ content: content2 }) => content2);
       return contents2.filter((content2) => content2 instanceof Rows && content2 !== this.content);
     };
     const isRefused = () => Boolean(this.resultSet.error);
