@@ -2095,6 +2095,7 @@ var RULES = `
   :root:has([data-live-moving])::view-transition { pointer-events: none }
 `;
 var waiting = null;
+var latest = /* @__PURE__ */ new WeakMap();
 var styled = /* @__PURE__ */ new WeakSet();
 function animates(element) {
   const document2 = (
@@ -2108,17 +2109,20 @@ function animate(element, paint) {
     /** @type {Document} */
     get(element, "ownerDocument")
   );
-  if (waiting) return void waiting.set(element, paint);
+  show(element, "data-live-moving", "");
+  if (waiting) return void latest.set(element, waiting.set(element, paint));
   if (!styled.has(document2)) addRules(document2);
   const painted = waiting = /* @__PURE__ */ new Map([[element, paint]]);
-  show(element, "data-live-moving", "");
+  latest.set(element, painted);
   const transition = call(document2, "startViewTransition", () => {
     waiting = null;
     for (const each of painted.values()) each();
   });
   transition.ready.catch(() => {
   });
-  transition.finished.finally(() => show(element, "data-live-moving", null)).catch(() => {
+  transition.finished.catch(() => {
+  }).then(() => {
+    for (const each of painted.keys()) if (latest.get(each) === painted) show(each, "data-live-moving", null);
   });
 }
 function addRules(document2) {
