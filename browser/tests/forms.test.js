@@ -130,6 +130,16 @@ describe("another form", () => {
     assert.deepEqual([calls[0][0], field("title").value], [{token: "t", action: "create", args: {data: {title: "Milk"}}}, ""])
   })
 
+  test("for a new row keeps what the user has typed since it was sent", async () => {
+    open({attributes: 'data-live-form="create"', fields: '<input name="title">'})
+    field("title").value = "Milk"
+    submit()
+    field("title").value = "Bread"
+    answer.resolve({pk: "4", version: "v1"})
+    await settled()
+    assert.equal(field("title").value, "Bread")
+  })
+
   test("goes to the next page when it is saved, and not before", async () => {
     open({attributes: 'data-live-form="create" data-live-next="/board/"', fields: '<input name="title">'})
     submit()

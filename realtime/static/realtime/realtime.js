@@ -1401,6 +1401,11 @@ function sentValues(field) {
   if (isToggle(field)) return field.checked ? [field.value] : [];
   return isField(field) || field instanceof HTMLInputElement && field.type === "hidden" ? [field.value] : [];
 }
+function resetSent(form, sent) {
+  const changed = sent.filter(({ field, content: content2 }) => contentOf(field) !== content2).map(({ field }) => ({ field, content: contentOf(field) }));
+  call(form, "reset");
+  for (const { field, content: content2 } of changed) setContent(field, content2);
+}
 function take(fields) {
   for (const { field, content: content2 } of fields) taken.set(field, content2);
 }
@@ -4188,7 +4193,7 @@ var ActionElements = class {
       const action = attribute(element, "data-live-call") ?? "";
       const result = await this.call({ ...this.#target(element), action, args }, { timeout: timeoutOf(element) });
       settle(held);
-      if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) call(element, "reset");
+      if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) resetSent(element, held);
       emit(element, "realtime:reply", result);
     } catch (error) {
       if (!(element instanceof HTMLFormElement)) held.forEach(({ field }) => restoreChoice(field));
@@ -4365,7 +4370,7 @@ var Forms = class {
       const result = await this.call({ token: attribute(form, "data-live-token") ?? "", action, args });
       showErrors(form, {}, { make: true });
       settle(held);
-      if (pk === null) call(form, "reset");
+      if (pk === null) resetSent(form, held);
       else setVersion(form, result.version);
       emit(form, "realtime:reply", result);
       const next = attribute(form, "data-live-next");
