@@ -1033,7 +1033,7 @@ var Connection = class {
     for (const subscription of this.#show(changed)) this.#do(this.#session.resync(subscription));
   }
   #watch() {
-    for (const watcher of this.watchers) this.#safely(watcher);
+    for (const watcher of this.watchers) this.safely(watcher);
   }
   /** Executes effects in order, even if one adds more, as listeners may do. @param {Effect[]} effects */
   #do(effects) {
@@ -1042,7 +1042,7 @@ var Connection = class {
     this.#working = true;
     for (let effect = this.#effects.shift(); effect; effect = this.#effects.shift()) {
       const next = effect;
-      this.#safely(() => this.#doOne(next));
+      this.safely(() => this.#doOne(next));
     }
     this.#working = false;
     if (this.#session.isCurrent) this.calls.settle();
@@ -1140,7 +1140,7 @@ var Connection = class {
   /** @param {string} text */
   #receive(text2) {
     this.monitor.received();
-    const effects = this.#safely(() => this.#session.receive(parseJSON(text2), text2.length));
+    const effects = this.safely(() => this.#session.receive(parseJSON(text2), text2.length));
     this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."));
   }
   /**
@@ -1155,7 +1155,7 @@ var Connection = class {
     for (const { subscription, deltas, fresh } of frame.updates) {
       const resultSet = this.#resultSets.get(subscription);
       if (!resultSet) continue;
-      const fits = this.#safely(() => resultSet.apply(deltas, { fresh }));
+      const fits = this.safely(() => resultSet.apply(deltas, { fresh }));
       const change = fits ? resultSet.commit() : null;
       if (!fits) failed.add(subscription);
       if (change) changed.push({ resultSet, change: { ...change, own: frame.calls.length > 0 } });
@@ -1185,7 +1185,7 @@ var Connection = class {
     const failed = /* @__PURE__ */ new Set();
     for (const { resultSet, change } of changed) {
       const { paint, shownKeys, subscription } = resultSet;
-      if (paint && !this.#safely(() => paint(shownKeys, change))) failed.add(subscription);
+      if (paint && !this.safely(() => paint(shownKeys, change))) failed.add(subscription);
     }
     for (const { resultSet, change } of changed) {
       if (!failed.has(resultSet.subscription)) this.#notify(resultSet, change);
@@ -1198,7 +1198,7 @@ var Connection = class {
     if (!resultSet) return;
     if (subscription.status === "refused") this.#warn(subscription.stream, { code, reason });
     const change = resultSet.refuse(new RealtimeError(code, reason, { details }));
-    this.#safely(() => resultSet.paint?.(resultSet.shownKeys, change));
+    this.safely(() => resultSet.paint?.(resultSet.shownKeys, change));
     this.#notify(resultSet, change);
   }
   /** Warns the developer in one line, because the page itself may not show it. @param {string | undefined} stream @param {{code: number, reason: string}} fault */
@@ -1208,12 +1208,12 @@ var Connection = class {
   }
   /** @param {ResultSet} resultSet @param {Change} change */
   #notify(resultSet, change) {
-    for (const listener of [...resultSet.listeners]) this.#safely(() => listener(resultSet.rows, change));
+    for (const listener of [...resultSet.listeners]) this.safely(() => listener(resultSet.rows, change));
   }
   /** @param {import("../protocol/messages.js").EventMessage} event @param {Subscription[] | null} subscriptions null: the event is for the user */
   #dispatchEvent({ name, data, sender }, subscriptions) {
     const listeners = subscriptions ? subscriptions.flatMap((subscription) => this.#resultSets.get(subscription)?.events.of(name) ?? []) : this.events.of(name);
-    for (const listener of listeners) this.#safely(() => listener(data, { name, sender }));
+    for (const listener of listeners) this.safely(() => listener(data, { name, sender }));
   }
   /** @param {Subscription[]} subscriptions @param {string} key of the row @param {(resultSet: ResultSet) => void} change */
   #growText(subscriptions, key, change) {
@@ -1228,7 +1228,7 @@ var Connection = class {
   /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */
   #eventRejected({ fault }) {
     const error = new RealtimeError(fault.code, fault.reason);
-    for (const listener of [...this.refusals]) this.#safely(() => listener(error));
+    for (const listener of [...this.refusals]) this.safely(() => listener(error));
   }
   /** @param {Subscription} subscription */
   #delay(subscription) {
@@ -1242,7 +1242,7 @@ var Connection = class {
    * @param {() => T} callback
    * @returns {T | undefined}
    */
-  #safely(callback) {
+  safely(callback) {
     try {
       return callback();
     } catch (error) {
@@ -4471,7 +4471,7 @@ var Unread = class {
   #isLoaded;
   #marker;
   #move;
-  #monitor;
+  #connection;
   /** The position that this page has seen, perhaps not sent yet. @type {bigint | null} */
   #claimed = null;
   /** The next move of the marker. @type {Promise<void> | null} */
@@ -4490,7 +4490,7 @@ var Unread = class {
     this.#isLoaded = isLoaded;
     this.#marker = marker;
     this.#move = move;
-    this.#monitor = connection.monitor;
+    this.#connection = connection;
     const notify = () => this.#notify();
     newest.store.subscribe(notify);
     newest.subscribe(notify);
@@ -4576,11 +4576,12 @@ var Unread = class {
     return row ? BigInt(row.position) : null;
   }
   async #send() {
-    const seconds = Math.max(0, this.#movedAt + PAUSE_SECONDS2 - this.#monitor.clock.now());
-    await new Promise((resolve) => this.#monitor.after(seconds, () => resolve(void 0)));
+    const { monitor } = this.#connection;
+    const seconds = Math.max(0, this.#movedAt + PAUSE_SECONDS2 - monitor.clock.now());
+    await new Promise((resolve) => monitor.after(seconds, () => resolve(void 0)));
     const position = this.#claimed;
     this.#next = null;
-    this.#movedAt = this.#monitor.clock.now();
+    this.#movedAt = monitor.clock.now();
     try {
       await this.#move(String(position));
     } catch (error) {
@@ -4590,7 +4591,7 @@ var Unread = class {
     }
   }
   #notify() {
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) this.#connection.safely(listener);
   }
 };
 var isBeyond = (position, seen) => seen === null || position > seen;
@@ -4710,13 +4711,7 @@ var Handle = class {
     this.#notify();
   }
   #notify() {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener();
-      } catch (error) {
-        this.#connection.report(error);
-      }
-    }
+    for (const listener of [...this.#listeners]) this.#connection.safely(listener);
   }
   /** @param {Handle<any>} handle */
   static resultSetOf(handle) {
