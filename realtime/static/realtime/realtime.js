@@ -6470,11 +6470,11 @@ var TransportSelector = class {
     this.#welcomed = this.now();
     this.#remember(name);
   }
-  /** Records the end of an attempt. */
-  ended() {
+  /** Records the end of an attempt. @param {{isCut: boolean}} options isCut: the transport has ended it, not the page, such as when it is left */
+  ended({ isCut }) {
     if (this.#welcomed === null) this.#failures += 1;
-    else if (this.now() - this.#welcomed < GOOD_SECONDS2) this.#short += 1;
-    else this.#short = 0;
+    else if (this.now() - this.#welcomed >= GOOD_SECONDS2) this.#short = 0;
+    else if (isCut) this.#short += 1;
     this.#welcomed = null;
   }
   #remembered() {
@@ -6530,12 +6530,16 @@ var FallbackTransport = class {
     else this.#inner?.send(text2);
   }
   close() {
+    this.#end({ isCut: false });
+  }
+  /** @param {{isCut: boolean}} options */
+  #end(options) {
     if (!this.#handlers) return;
     this.#handlers = null;
     this.#cancelTimer();
     this.#probe?.close();
     this.#inner?.close();
-    this.selector.ended();
+    this.selector.ended(options);
   }
   /** @param {number} index */
   #take(index) {
@@ -6570,9 +6574,9 @@ var FallbackTransport = class {
     inner.open();
   }
   #begin() {
-    if (this.#opened) return this.#handlers?.moved();
+    if (this.#hello) return this.#handlers?.moved();
+    if (!this.#opened) this.#handlers?.opened();
     this.#opened = true;
-    this.#handlers?.opened();
   }
   /** @param {TransportOption} option @param {string} text its first message */
   #arrived(option, text2) {
@@ -6630,7 +6634,7 @@ var FallbackTransport = class {
   /** @param {number} code @param {string} reason */
   #closed(code, reason) {
     const handlers = this.#handlers;
-    this.close();
+    this.#end({ isCut: true });
     handlers?.closed(code, reason);
   }
 };
