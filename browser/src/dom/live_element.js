@@ -338,7 +338,7 @@ export class Container {
 
   /** Shows the pending change, in as many tasks as needed. A change that arrives meanwhile is shown together with the rest. */
   #show({isNow = false} = {}) {
-    const pending = this.#pending
+    const pending = (this.#pending &&= {...this.#pending}) // another object, so that tasks of an earlier call end
     if (!pending) return
     inTasks(this.#paint(pending), /** @type {Document} */ (get(this.element, "ownerDocument")), (isDone) => {
       if (this.#pending !== pending) return false

@@ -4034,7 +4034,7 @@ var Container = class {
   }
   /** Shows the pending change, in as many tasks as needed. A change that arrives meanwhile is shown together with the rest. */
   #show({ isNow = false } = {}) {
-    const pending = this.#pending;
+    const pending = this.#pending &&= { ...this.#pending };
     if (!pending) return;
     inTasks(
       this.#paint(pending),
