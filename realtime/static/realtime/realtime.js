@@ -1257,7 +1257,8 @@ var PLACES = "[data-live-error]:not([data-live-key], [data-live])";
 var nextId = 1;
 var given = /* @__PURE__ */ new WeakMap();
 function showErrors(form, sentences, { make, focus = true }) {
-  for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
+  const marked = [...call(form, "querySelectorAll", "[aria-invalid]"), ...get(form, "elements")].filter((each) => attribute(each, "aria-invalid") !== null);
+  for (const control of marked) {
     show(control, "aria-invalid", null);
     describe(control, null);
   }
@@ -1286,7 +1287,16 @@ function showErrors(form, sentences, { make, focus = true }) {
   );
 }
 function placesIn(form) {
-  return [...call(form, "querySelectorAll", PLACES)];
+  const outside = (
+    /** @type {Control[]} */
+    [...get(form, "elements")].filter((each) => !call(form, "contains", each))
+  );
+  const behind = outside.flatMap((each) => get(
+    /** @type {Element} */
+    placedAt(each),
+    "nextElementSibling"
+  ) ?? []);
+  return [...call(form, "querySelectorAll", PLACES), ...behind.filter((each) => call(each, "matches", PLACES))];
 }
 function placeOf(form, name, { near, isAlert }) {
   let place2 = placesIn(form).find((each) => attribute(each, "data-live-error") === name);
