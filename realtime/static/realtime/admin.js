@@ -33,6 +33,32 @@ function focused(node) {
   return active === get(document2, "body") ? null : active;
 }
 
+// src/dom/html.js
+var POLICY = "realtime";
+var HELD = /* @__PURE__ */ Symbol.for("realtime.policy");
+function parsePage(html) {
+  return new DOMParser().parseFromString(
+    /** @type {string} */
+    trusted("createHTML", html),
+    "text/html"
+  );
+}
+function trusted(kind2, text) {
+  const scope = globalThis;
+  if (!scope.trustedTypes) return text;
+  if (scope[HELD] === void 0) scope[HELD] = newPolicy(scope.trustedTypes);
+  return scope[HELD] ? scope[HELD][kind2](text) : text;
+}
+function newPolicy(trustedTypes) {
+  const pass = (text) => text;
+  try {
+    return trustedTypes.createPolicy(POLICY, { createHTML: pass, createScriptURL: pass });
+  } catch {
+    console.warn(`The Content-Security-Policy of this page does not allow the policy '${POLICY}': add it to trusted-types, or rows cannot be shown.`);
+    return null;
+  }
+}
+
 // src/dom/form_fields.js
 var taken = /* @__PURE__ */ new WeakMap();
 var withheld = /* @__PURE__ */ new WeakMap();
@@ -850,43 +876,17 @@ function mergeStyles(from, previous, to) {
   }
 }
 
-// src/dom/html.js
-var POLICY = "realtime";
-var HELD = /* @__PURE__ */ Symbol.for("realtime.policy");
-function trusted(kind2, text) {
-  const scope = globalThis;
-  if (!scope.trustedTypes) return text;
-  if (scope[HELD] === void 0) scope[HELD] = newPolicy(scope.trustedTypes);
-  return scope[HELD] ? scope[HELD][kind2](text) : text;
-}
-function newPolicy(trustedTypes) {
-  const pass = (text) => text;
-  try {
-    return trustedTypes.createPolicy(POLICY, { createHTML: pass, createScriptURL: pass });
-  } catch {
-    console.warn(`The Content-Security-Policy of this page does not allow the policy '${POLICY}': add it to trusted-types, or rows cannot be shown.`);
-    return null;
-  }
-}
-
 // src/admin/page.js
 function aboutOf(page) {
   const tag = page.querySelector("script[data-realtime-admin]");
   return tag && JSON.parse(tag.getAttribute("data-realtime-admin") ?? "");
-}
-function parse(html) {
-  return new DOMParser().parseFromString(
-    /** @type {string} */
-    trusted("createHTML", html),
-    "text/html"
-  );
 }
 async function read(url) {
   const answer = await fetch(url, { headers: { "Realtime-Refresh": "1" }, cache: "no-store" });
   if (answer.status === 401 || answer.status === 403) return "denied";
   if (answer.status === 404 || answer.status === 410) return "gone";
   if (!answer.ok) throw new Error(`${url} answers ${answer.status}`);
-  const page = parse(await answer.text());
+  const page = parsePage(await answer.text());
   const about2 = aboutOf(page);
   if (about2) return { page, about: about2, url: answer.url };
   return page.querySelector("#login-form, input[type=password]") ? "denied" : "gone";
@@ -1455,7 +1455,7 @@ function markups(page, keys) {
 
 // src/admin/admin.js
 var about = aboutOf(document);
-var source = parse(document.documentElement.outerHTML);
+var source = parsePage(document.documentElement.outerHTML);
 var { realtime } = (
   /** @type {any} */
   window

@@ -2167,6 +2167,13 @@ function parseElement(html, container) {
   else set(context, "innerHTML", text2);
   return get(context, "firstElementChild");
 }
+function parsePage(html) {
+  return new DOMParser().parseFromString(
+    /** @type {string} */
+    trusted("createHTML", html),
+    "text/html"
+  );
+}
 function inertCopy(element) {
   const document2 = (
     /** @type {Document} */
@@ -6776,7 +6783,7 @@ var UploadForms = class {
     const named = request.getResponseHeader(LOCATION);
     const url = new URL(named ?? request.responseURL, address);
     const isPage = /^text\/html/.test(request.getResponseHeader("Content-Type") ?? "");
-    const page = isPage ? new DOMParser().parseFromString(request.responseText, "text/html") : null;
+    const page = isPage ? parsePage(request.responseText) : null;
     const again = page && sameForm(form, page);
     if (request.status < 400 && (named || !page || url.href !== address)) {
       end();
