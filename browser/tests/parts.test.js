@@ -127,6 +127,16 @@ describe("a long list", () => {
     assert.deepEqual([keys(), told.length], [[...names(rows, 1000), ...names(rows)], 1])
   })
 
+  test("keeps all rows of a change that is completed at once, because the list leaves the page", async ({mock}) => {
+    let time = 0
+    mock.method(performance, "now", () => (time += 20)) // each part is a task
+    frame({puts: names(rows, 1000).map((key, index) => ({...put(key), ...(index ? {} : {after: null})}))})
+    const element = list()
+    element.remove()
+    await new Promise((resolve) => setTimeout(resolve, 200)) // for further tasks
+    assert.equal(element.children.length, 2 * rows)
+  })
+
   test("shows at once that it may no longer be seen", () => {
     frame({puts: names(rows, 1000).map((key, index) => ({...put(key), ...(index ? {} : {after: last})}))})
     server.say({type: "refused", id: 1, code: 4214, reason: "No."})

@@ -356,7 +356,7 @@ export class Container {
   }
 
   #paintAll() {
-    const pending = this.#pending
+    const pending = this.#pending && {...this.#pending} // another object, as in #show
     this.#pending = null
     if (pending) for (const work = this.#paint(pending); !work.next().done; );
     return pending && pending.change

@@ -4072,7 +4072,7 @@ var Container = class {
     if (change) this.#tell(change);
   }
   #paintAll() {
-    const pending = this.#pending;
+    const pending = this.#pending && { ...this.#pending };
     this.#pending = null;
     if (pending) for (const work = this.#paint(pending); !work.next().done; ) ;
     return pending && pending.change;
