@@ -30,7 +30,7 @@ faults:  ## Kill processes, databases and brokers, and run the oracle at full si
 
 browsers:  ## Run the browser tests in Chromium, Firefox and WebKit (half an hour; make test runs some of them in Firefox)
 	@scripts/setup dev
-	@.venv/bin/pytest -m "browser and not packaging"
+	@REALTIME_TEST_ALL_LOOKS=1 .venv/bin/pytest -m "browser and not packaging"
 	@REALTIME_TEST_ENGINE=firefox .venv/bin/pytest tests/browser tests/demo/test_browser.py --ignore=tests/browser/test_webkit.py
 	@REALTIME_TEST_ENGINE=webkit .venv/bin/pytest tests/browser/cases
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+from urllib.parse import urljoin
 
 from playwright.sync_api import Page, expect
 
@@ -10,6 +12,7 @@ from tests.browser.board import Board, titles, wait_until_equal
 from tests.browser.desk import Desk
 
 NASTY = """<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">"'</li>&amp;`${1}`"""
+MOST_BYTES = 42_000  # compressed, on the first visit
 
 
 def test_one_module_with_a_hashed_name_is_all_that_is_loaded(board: Board, desk: Desk) -> None:
@@ -22,6 +25,18 @@ def test_one_module_with_a_hashed_name_is_all_that_is_loaded(board: Board, desk:
     assert re.search(r"/static/realtime/realtime\.[0-9a-f]{12}\.js$", module)
     assert status == 200
     assert page.request.get("/static/realtime/realtime.js").status == 404
+
+
+def test_module_is_small_and_names_its_sources_by_a_hashed_name(board: Board, desk: Desk) -> None:
+    page = desk.open_live("ada", board.path)
+    [module] = page.locator("script[src*='/realtime/realtime.']").evaluate_all("all => all.map(({src}) => src)")
+    text = page.request.get(module).text()
+    assert len(gzip.compress(text.encode())) < MOST_BYTES
+
+    name = re.search(r"^//# sourceMappingURL=(realtime\.js\.[0-9a-f]{12}\.map)$", text, re.MULTILINE)
+    sources = page.request.get(urljoin(module, name[1])).json()
+    assert "src/realtime.js" in sources["sources"]
+    assert all(sources["sourcesContent"])
 
 
 def test_module_comes_from_the_cache_on_the_next_page(board: Board, desk: Desk) -> None:

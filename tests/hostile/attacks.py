@@ -47,7 +47,9 @@ class Target:
         """A client that has said hello, and reads whatever comes without looking at it."""
         headers = {"Cookie": f"sessionid={session}"} if session else {}
         url = f"ws://127.0.0.1:{self.port}/realtime/ws/"
-        socket = await connect(url, additional_headers=headers, proxy=None, compression=None, max_size=None)
+        socket = await connect(
+            url, additional_headers=headers, proxy=None, compression=None, max_size=None, close_timeout=0.5
+        )
         await socket.send(hello)
         reading = asyncio.create_task(self._read(socket))
         try:

@@ -1,7 +1,12 @@
-"""axe-core: which rules for accessibility a page breaks, in both colour schemes, wide and narrow."""
+"""axe-core: which rules for accessibility a page breaks, in both colour schemes, wide and narrow.
+
+The short version looks at a wide page in light colours and a narrow one in dark colours; `make browsers`, which sets
+REALTIME_TEST_ALL_LOOKS, looks at all four.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +23,10 @@ RUN = """async () => {
     const say = (id, {html, any}) => [id, html.slice(0, 150), any[0]?.message ?? ""]
     return violations.flatMap(({id, nodes}) => nodes.map((node) => say(id, node)))
 }"""
-LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in ((1280, 900), (320, 640))]
+WIDE, NARROW = (1280, 900), (320, 640)
+LOOKS = [("light", WIDE), ("dark", NARROW)]
+if os.environ.get("REALTIME_TEST_ALL_LOOKS"):
+    LOOKS += [("light", NARROW), ("dark", WIDE)]
 OWN = re.compile(r' value="[^"]*"|\d+|select2-[\w-]+')  # what differs between rows that are alike
 
 
