@@ -336,6 +336,13 @@ class TestRows:
             seat("one", *map(arrive, users))
         assert (len(here()), len(captured) <= 25) == (150, True)
 
+    @pytest.mark.parametrize("key", ["service", "110248495921238986420"])
+    def test_a_user_of_a_token_who_can_have_no_row_is_left_out(self, ann, key):
+        who = Who(PLACE.key, key)
+        seat("one", arrive(ann), Arrival(who, PLACE, {}))
+        seat("one", gone=(who,))
+        assert here() == {"ann": {}}
+
     def test_a_user_that_is_gone_is_left_out(self, ann, bob):
         seat("one", arrive(ann), arrive(bob))
         User.objects.filter(pk=bob.pk).delete()
