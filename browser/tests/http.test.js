@@ -248,6 +248,14 @@ describe("Server-Sent Events", () => {
     assert.deepEqual(heard, ["opened", "welcome", "frame", "heartbeat"])
   })
 
+  test("tells a message with Unicode's line separators whole", async () => {
+    await open(SseTransport)
+    transport.on({message: (text) => heard.push(JSON.parse(text).html)})
+    requests[0].stream().say(event({type: "part", html: "one\u2028two\u2029three"}))
+    await settled()
+    assert.deepEqual(heard, ["opened", "one\u2028two\u2029three"])
+  })
+
   test("asks anew when the server says that the stream is over", async () => {
     await open(SseTransport)
     requests[0].stream().say(`${event(WELCOME)}event: end\ndata: {}\n\n`)

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import {test} from "node:test"
+import {Connection} from "../src/connection/connection.js"
 import {Unread} from "../src/data/unread.js"
 
 /** A count over rows with these positions, the newest first, that moves the marker when `answer` is called. */
@@ -8,17 +9,18 @@ function opened(positions, marker = null) {
   const store = {subscribe: () => () => {}}
   const newest = {rows, keys: rows.map(({position}) => position), state: "live", error: null, store, subscribe: () => {}, close() {}}
   const own = {value: {position: marker, user: "7"}, state: "live", error: null, store, close() {}}
-  const timers = []
+  const [timers, reported] = [[], []]
   const clock = {seconds: 100, now: () => clock.seconds}
   const monitor = {clock, after: (seconds, callback) => timers.push({seconds, callback})}
   const moves = []
   const move = (position) => new Promise((resolve, reject) => moves.push({position, resolve, reject}))
-  const unread = new Unread({newest, isLoaded: () => true, marker: own, move, connection: {monitor}})
+  const connection = new Connection({monitor: Object.assign(monitor, {start() {}}), newTransport() {}, report: (error) => reported.push(error.message)})
+  const unread = new Unread({newest, isLoaded: () => true, marker: own, move, connection})
   const run = async () => {
     for (const {callback} of timers.splice(0)) callback()
     await new Promise(setImmediate)
   }
-  return {unread, newest, own, moves, timers, clock, run}
+  return {unread, newest, own, moves, timers, clock, run, reported}
 }
 
 test("rows beyond the marker are unread, except the user's own", () => {
@@ -79,4 +81,16 @@ test("a row is seen elsewhere if another page has moved the marker there", async
   assert.equal(unread.isSeenElsewhere("2"), false)
   own.value = {position: "2", user: "7"}
   assert.deepEqual(["1", "2", "3"].map((key) => unread.isSeenElsewhere(key)), [false, true, false])
+})
+
+test("an error in a listener is reported, and stops neither the others nor the move", async () => {
+  const {unread, moves, run, reported} = opened([2, 1])
+  const counts = []
+  unread.watch(() => {
+    throw new Error("broken")
+  })
+  unread.subscribe((count) => counts.push(count))
+  unread.markRead()
+  await run()
+  assert.deepEqual([counts, moves.map(({position}) => position), reported], [[2, 0], ["2"], ["broken"]])
 })

@@ -158,13 +158,7 @@ class Handle {
   }
 
   #notify() {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener()
-      } catch (error) {
-        this.#connection.report(error) // the other listeners must still be called
-      }
-    }
+    for (const listener of [...this.#listeners]) this.#connection.safely(listener)
   }
 
   /** @param {Handle<any>} handle */

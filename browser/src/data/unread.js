@@ -17,7 +17,7 @@ export class Unread {
   #isLoaded
   #marker
   #move
-  #monitor
+  #connection
   /** The position that this page has seen, perhaps not sent yet. @type {bigint | null} */
   #claimed = null
   /** The next move of the marker. @type {Promise<void> | null} */
@@ -37,7 +37,7 @@ export class Unread {
     this.#isLoaded = isLoaded
     this.#marker = marker
     this.#move = move
-    this.#monitor = connection.monitor
+    this.#connection = connection
     const notify = () => this.#notify()
     newest.store.subscribe(notify)
     newest.subscribe(notify)
@@ -137,11 +137,12 @@ export class Unread {
   }
 
   async #send() {
-    const seconds = Math.max(0, this.#movedAt + PAUSE_SECONDS - this.#monitor.clock.now())
-    await new Promise((resolve) => this.#monitor.after(seconds, () => resolve(undefined)))
+    const {monitor} = this.#connection
+    const seconds = Math.max(0, this.#movedAt + PAUSE_SECONDS - monitor.clock.now())
+    await new Promise((resolve) => monitor.after(seconds, () => resolve(undefined)))
     const position = this.#claimed
     this.#next = null
-    this.#movedAt = this.#monitor.clock.now()
+    this.#movedAt = monitor.clock.now()
     try {
       await this.#move(String(position))
     } catch (error) {
@@ -152,7 +153,7 @@ export class Unread {
   }
 
   #notify() {
-    for (const listener of [...this.#listeners]) listener()
+    for (const listener of [...this.#listeners]) this.#connection.safely(listener)
   }
 }
 

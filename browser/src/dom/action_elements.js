@@ -3,7 +3,7 @@
  */
 
 import {showErrors} from "./form_errors.js"
-import {contents, ownData, restore} from "./form_fields.js"
+import {contents, ownData, resetSent, restore} from "./form_fields.js"
 import {readJSON} from "./live_element.js"
 import {listAround} from "./in_place.js"
 import {attribute, call, emit, get, isForeign, isForeignSubmit, show} from "./members.js"
@@ -68,7 +68,7 @@ export class ActionElements {
       const action = attribute(element, "data-live-call") ?? ""
       const result = await this.call({...this.#target(element), action, args}, {timeout: timeoutOf(element)})
       settle(held)
-      if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) call(element, "reset")
+      if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) resetSent(element, held)
       emit(element, "realtime:reply", result)
     } catch (error) {
       if (!(element instanceof HTMLFormElement)) held.forEach(({field}) => restoreChoice(field))

@@ -21,7 +21,8 @@ const given = new WeakMap()
  * @param {{make: boolean, focus?: boolean}} options make: creates missing places; focus: if false, screen readers announce the sentences
  */
 export function showErrors(form, sentences, {make, focus = true}) {
-  for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
+  const marked = [...call(form, "querySelectorAll", "[aria-invalid]"), ...get(form, "elements")].filter((each) => attribute(each, "aria-invalid") !== null)
+  for (const control of marked) {
     show(control, "aria-invalid", null)
     describe(control, null)
   }
@@ -46,9 +47,11 @@ export function showErrors(form, sentences, {make, focus = true}) {
   if (first && focus) call(/** @type {HTMLElement} */ (first), "focus")
 }
 
-/** @param {HTMLFormElement} form */
+/** Returns the elements for sentences: those in the form, and those behind its fields that are outside of it. @param {HTMLFormElement} form */
 function placesIn(form) {
-  return [...call(form, "querySelectorAll", PLACES)]
+  const outside = /** @type {Control[]} */ ([...get(form, "elements")].filter((each) => !call(form, "contains", each)))
+  const behind = outside.flatMap((each) => get(/** @type {Element} */ (placedAt(each)), "nextElementSibling") ?? [])
+  return [...call(form, "querySelectorAll", PLACES), ...behind.filter((each) => call(each, "matches", PLACES))]
 }
 
 /** Returns the element for a field's sentences. @param {HTMLFormElement} form @param {string} name @param {{near: Element | null, isAlert: boolean}} options near: a missing one is created here; null: it is not created */

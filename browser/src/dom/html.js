@@ -1,5 +1,5 @@
 /**
- * Parses rows as the page's parser would have parsed them in their container. Scripts in them do not run.
+ * Parses rows as the page's parser would have parsed them in their container, and whole pages. Scripts in them do not run.
  */
 
 import {call, get, set} from "./members.js"
@@ -32,6 +32,11 @@ export function parseElement(html, container) {
   if (get(context, "setHTMLUnsafe")) call(context, "setHTMLUnsafe", text) // attaches declarative shadow roots
   else set(context, "innerHTML", text)
   return get(context, "firstElementChild")
+}
+
+/** Parses the HTML of a page. @param {string} html */
+export function parsePage(html) {
+  return new DOMParser().parseFromString(/** @type {string} */ (trusted("createHTML", html)), "text/html")
 }
 
 /** Returns an element of the same kind, so that HTML is parsed in its context and namespace. @param {Element} element */

@@ -240,14 +240,14 @@ export class Container {
     this.#unread?.close()
     this.#count()
     show(this.element, "data-live-state", null)
-    if (attribute(this.element, "data-live-cursor") !== this.#rendered) return // it is of rows that the page has taken from elsewhere
     const {cursor, fingerprint, params} = this.resultSet.subscription
-    const isOne = this.#resultSets.length === 1 // what several windows show is loaded again, as one
-    if (this.#windows && !isOne) show(this.element, "data-live-params", JSON.stringify({...params, [WINDOW]: this.#windows.all}))
-    if (this.#windows && !isOne) show(this.element, CHANGED, "")
-    show(this.element, "data-live-cursor", isOne ? cursor : null)
-    show(this.element, "data-live-fingerprint", (isOne && fingerprint) || null)
+    const all = this.#resultSets.length > 1 ? this.#windows?.all : undefined // what several windows show is loaded again, as one
     this.#windows?.close()
+    if (attribute(this.element, "data-live-cursor") !== this.#rendered) return // it is of rows that the page has taken from elsewhere
+    if (all) show(this.element, "data-live-params", JSON.stringify({...params, [WINDOW]: all}))
+    if (all) show(this.element, CHANGED, "")
+    show(this.element, "data-live-cursor", all ? null : cursor)
+    show(this.element, "data-live-fingerprint", (!all && fingerprint) || null)
   }
 
   /** @param {Params} params */
@@ -312,7 +312,7 @@ export class Container {
   /** @param {(name: string) => Container[]} containersOf @param {(error: unknown) => void} report */
   #newRows(containersOf, report) {
     const others = () => {
-      const contents = containersOf(this.name).map(({content}) => content)
+      const contents = containersOf(this.name).filter(({element}) => !isPaused(element)).map(({content}) => content)
       return contents.filter((content) => content instanceof Rows && content !== this.content)
     }
     const isRefused = () => Boolean(this.resultSet.error)
@@ -338,7 +338,7 @@ export class Container {
 
   /** Shows the pending change, in as many tasks as needed. A change that arrives meanwhile is shown together with the rest. */
   #show({isNow = false} = {}) {
-    const pending = this.#pending
+    const pending = (this.#pending &&= {...this.#pending}) // another object, so that tasks of an earlier call end
     if (!pending) return
     inTasks(this.#paint(pending), /** @type {Document} */ (get(this.element, "ownerDocument")), (isDone) => {
       if (this.#pending !== pending) return false
@@ -356,7 +356,7 @@ export class Container {
   }
 
   #paintAll() {
-    const pending = this.#pending
+    const pending = this.#pending && {...this.#pending} // another object, as in #show
     this.#pending = null
     if (pending) for (const work = this.#paint(pending); !work.next().done; );
     return pending && pending.change

@@ -28,13 +28,15 @@ export class Rows {
   #lead = null
   /** The last placeholder. @type {Element | null} */
   #placeholder = null
+  /** The keys of the live query at the last change. A row among them that has no element was removed by the page's own code. */
+  #keys
   /** The keys of the rows that the last change has added or altered. @type {Set<string>} */
   #altered = new Set()
 
   /**
    * @param {Element} live a container, or the marker of a list in place
    * @param {{wanted: () => readonly string[], isRefused: () => boolean, others: () => Rows[], report: (error: unknown) => void}} options
-   *   wanted: the current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers
+   *   wanted: the current keys of the live query, perhaps not painted yet; others: the rows of the stream's other containers that are not paused
    */
   constructor(live, {wanted, isRefused, others, report}) {
     this.live = live
@@ -42,7 +44,9 @@ export class Rows {
     this.isRefused = isRefused
     this.others = others
     this.report = report
-    this.#observe(this.rows().values())
+    const rows = this.rows()
+    this.#keys = new Set(rows.keys())
+    this.#observe(rows.values())
   }
 
   /** The parent of the rows. */
@@ -104,6 +108,7 @@ export class Rows {
     }
     if (isEmpty) this.#showPlaceholder(html)
     if (place) moveFocus(this.element, this.rows(), {...place, keys: [...keys]})
+    this.#keys = new Set(keys)
     return [...altered]
   }
 
@@ -245,7 +250,7 @@ export class Rows {
   /** The keys of rows that are not painted yet. @returns {[string, true][]} */
   #awaited() {
     const rows = this.rows()
-    return this.wanted().filter((key) => !rows.has(key)).map((key) => [key, true])
+    return this.wanted().filter((key) => !rows.has(key) && !this.#keys.has(key)).map((key) => [key, true])
   }
 
   /** The rows that are not removed yet. */

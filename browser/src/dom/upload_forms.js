@@ -5,6 +5,7 @@
 
 import {sentence} from "../protocol/sentences.js"
 import {showErrors} from "./form_errors.js"
+import {parsePage} from "./html.js"
 import {attribute, call, emit, get, isForeignSubmit, set, show} from "./members.js"
 
 /** Tells realtime.middleware.UploadMiddleware to name the redirect in a header, so that only the browser follows it. */
@@ -81,7 +82,7 @@ export class UploadForms {
     const named = request.getResponseHeader(LOCATION)
     const url = new URL(named ?? request.responseURL, address)
     const isPage = /^text\/html/.test(request.getResponseHeader("Content-Type") ?? "")
-    const page = isPage ? new DOMParser().parseFromString(request.responseText, "text/html") : null
+    const page = isPage ? parsePage(request.responseText) : null
     const again = page && sameForm(form, page)
     if (request.status < 400 && (named || !page || url.href !== address)) {
       end()

@@ -66,11 +66,11 @@ export class TransportSelector {
     this.#remember(name)
   }
 
-  /** Records the end of an attempt. */
-  ended() {
+  /** Records the end of an attempt. @param {{isCut: boolean}} options isCut: the transport has ended it, not the page, such as when it is left */
+  ended({isCut}) {
     if (this.#welcomed === null) this.#failures += 1
-    else if (this.now() - this.#welcomed < GOOD_SECONDS) this.#short += 1
-    else this.#short = 0
+    else if (this.now() - this.#welcomed >= GOOD_SECONDS) this.#short = 0
+    else if (isCut) this.#short += 1
     this.#welcomed = null
   }
 
@@ -133,12 +133,17 @@ class FallbackTransport {
   }
 
   close() {
+    this.#end({isCut: false})
+  }
+
+  /** @param {{isCut: boolean}} options */
+  #end(options) {
     if (!this.#handlers) return
     this.#handlers = null
     this.#cancelTimer()
     this.#probe?.close()
     this.#inner?.close()
-    this.selector.ended()
+    this.selector.ended(options)
   }
 
   /** @param {number} index */
@@ -174,9 +179,9 @@ class FallbackTransport {
   }
 
   #begin() {
-    if (this.#opened) return this.#handlers?.moved() // the previous transport opened, but carried no messages
+    if (this.#hello) return this.#handlers?.moved() // the previous transport opened, but carried no messages
+    if (!this.#opened) this.#handlers?.opened() // else hello follows when its token has been fetched
     this.#opened = true
-    this.#handlers?.opened()
   }
 
   /** @param {TransportOption} option @param {string} text its first message */
@@ -236,7 +241,7 @@ class FallbackTransport {
   /** @param {number} code @param {string} reason */
   #closed(code, reason) {
     const handlers = this.#handlers
-    this.close()
+    this.#end({isCut: true})
     handlers?.closed(code, reason)
   }
 }
