@@ -81,8 +81,8 @@ export class Monitor {
     }
     this.window?.addEventListener("pagehide", leave) // perhaps into the back-forward cache
     this.window?.addEventListener("pageshow", back)
-    const {window, document} = this
-    if (window && document) watchDepartures({window, document, leave, back, after: (seconds, callback) => this.after(seconds, callback)})
+    const {window, document, after} = this
+    if (window && document) watchDepartures({window, document, leave, back, after})
     if (!document) return
     call(document, "addEventListener", "freeze", leave) // nothing runs until `resume`, and a socket would fill up
     call(document, "addEventListener", "resume", back)
@@ -132,7 +132,7 @@ export class Monitor {
   }
 
   /** @param {number} seconds @param {() => void} callback @returns {() => void} cancels */
-  after(seconds, callback) {
+  after = (seconds, callback) => {
     const timer = this.clock.setTimeout(callback, seconds * 1000)
     return () => this.clock.clearTimeout(timer)
   }

@@ -8,7 +8,7 @@ import {focusIn, moveFocus} from "./focus.js"
 import {follow} from "./follow.js"
 import {isEdited, isField} from "./form_fields.js"
 import {parseElement, parseRow} from "./html.js"
-import {elementsBefore, isMarker} from "./in_place.js"
+import {elementsOf, isMarker, parentOfRows} from "./in_place.js"
 import {ask, attribute, call, emit, get, show} from "./members.js"
 import {morph} from "./morph.js"
 import {pageChanges} from "./page_changes.js"
@@ -51,7 +51,7 @@ export class Rows {
 
   /** The parent of the rows. */
   get element() {
-    return (isMarker(this.live) && get(this.live, "parentElement")) || this.live
+    return parentOfRows(this.live)
   }
 
   /** Observes the container; for a marker, its rows. @param {Iterable<Element>} rows */
@@ -133,7 +133,7 @@ export class Rows {
   }
 
   get #shownPlaceholder() {
-    return this.#elements().find((each) => attribute(each, "data-live-empty") !== null)
+    return elementsOf(this.live).find((each) => attribute(each, "data-live-empty") !== null)
   }
 
   /** The child that precedes the rows. */
@@ -162,7 +162,7 @@ export class Rows {
         if (row) rows.set(key, row)
         if (row && !shown) added.push([key, row])
       }
-      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements())
+      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, elementsOf(this.live))
       if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []))
       for (const [key, row] of added) this.#tell("add", key, row)
       if (place) moveFocus(this.element, this.rows(), place)
@@ -267,13 +267,9 @@ export class Rows {
     return rows
   }
 
-  #elements() {
-    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")]
-  }
-
   /** @returns {[string, Element][]} */
   #children() {
-    return this.#elements().flatMap((child) => {
+    return elementsOf(this.live).flatMap((child) => {
       const key = attribute(child, "data-live-key")
       return key === null ? [] : [/** @type {[string, Element]} */ ([key, child])]
     })

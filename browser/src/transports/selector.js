@@ -2,7 +2,7 @@
  * Selects a transport: the first one on which the server sends welcome, and later a better one when it works again.
  */
 
-import {ABNORMAL} from "../protocol/messages.js"
+import {ABNORMAL, SILENCE} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
 /** @typedef {import("./websocket.js").Transport} Transport */
@@ -173,7 +173,7 @@ class FallbackTransport {
       closed: failed,
     })
     if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, "Nothing was heard from the server."))
+      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, SILENCE))
     }
     inner.open()
   }
