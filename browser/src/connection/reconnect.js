@@ -15,6 +15,8 @@ const LONGEST_DELAY_SECONDS = 15
 const GOOD_SECONDS = 10
 /** A timer checks at least this often whether the device has slept: on some, timers stop meanwhile. */
 const LOOK_SECONDS = 10
+/** Browsers take a longer timer for one of 0. */
+const LONGEST_MILLISECONDS = 2 ** 31 - 1
 /** If a timer or a heartbeat is this late, the device has slept, or the page was throttled. */
 const LATE_SECONDS = 5
 
@@ -37,7 +39,7 @@ const LATE_SECONDS = 5
 /** @type {Clock} */
 const BROWSER_CLOCK = {
   now: newClock(),
-  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
+  setTimeout: (callback, milliseconds) => setTimeout(callback, Math.min(milliseconds, LONGEST_MILLISECONDS)),
   clearTimeout: (timer) => clearTimeout(timer),
   random: () => Math.random(),
 }
