@@ -100,6 +100,8 @@ class FallbackTransport {
   #handlers = null
   /** @type {ReturnType<TransportOption["open"]> | null} */
   #inner = null
+  /** The transport that a better one has replaced; it still receives the replies to its calls. @type {Transport | null} */
+  #retired = null
   #opened = false
   #hello = "" // the last one, which identifies the user if no cookie does
   #greeted = false // by a probe: the server has received hello
@@ -152,7 +154,7 @@ class FallbackTransport {
     const inner = (this.#inner = option.open())
     let received = false
     const failed = (/** @type {number} */ code, /** @type {string} */ reason) => {
-      if (inner !== this.#inner) return
+      if (inner !== this.#inner && inner !== this.#retired) return
       if (received || index + 1 >= this.order.length) return this.#closed(code, reason)
       this.#cancelTimer()
       inner.close()
@@ -221,6 +223,7 @@ class FallbackTransport {
   #switch(probe, welcome) {
     this.#cancelTimer()
     const old = this.#inner
+    this.#retired = old
     this.#probe = null
     this.#inner = probe
     this.#greeted = true
