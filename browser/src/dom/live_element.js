@@ -45,7 +45,7 @@ export class Container {
   /** The change that is being shown. @type {Pending | null} */
   #painting = null
   /** The change for listeners, if the last one was shown together with earlier ones. @type {Change | null} */
-  #toTell = null
+  #undispatched = null
   #change
   /** Called when the server has shown or refused the newest parameters. @type {(error: RealtimeError | null) => void} */
   #answered = () => {}
@@ -165,9 +165,9 @@ export class Container {
       if (resultSet === this.resultSet) emit(this.element, "realtime:event", {...about, data})
     })
     resultSet.listeners.add((_rows, change) => {
-      if (!this.#resultSets.includes(resultSet) || this.#pending) return // they are told when it is shown
-      if (this.#toTell || !this.#windows) this.#tell(this.#toTell ?? change)
-      this.#toTell = null
+      if (!this.#resultSets.includes(resultSet) || this.#pending) return // they are called when it is shown
+      if (this.#undispatched || !this.#windows) this.#dispatch(this.#undispatched ?? change)
+      this.#undispatched = null
     })
     return resultSet
   }
@@ -328,7 +328,7 @@ export class Container {
   #take(keys, change) {
     const isLarge = change.puts.size + change.drops.length > PART_ROWS
     this.#pending = joined(this.#pending, keys, change)
-    if (this.resultSet.error) this.#toTell = this.#paintAll() // rows that the user may no longer see must not stay
+    if (this.resultSet.error) this.#undispatched = this.#paintAll() // rows that the user may no longer see must not stay
     else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({isNow: true})
     else if (!isPaused(this.element)) animate(parentOfRows(this.element), () => this.#flush())
     this.#count()
@@ -343,8 +343,8 @@ export class Container {
     inTasks(this.#paint(pending), documentOf(this.element), (isDone) => {
       if (this.#pending !== pending) return false
       if (isDone) this.#pending = null
-      if (isDone && isNow) this.#toTell = this.#toTell && this.#windows ? joined({keys: [], change: this.#toTell}, pending.keys, pending.change).change : pending.change
-      else if (isDone) this.#tell(pending.change)
+      if (isDone && isNow) this.#undispatched = this.#undispatched && this.#windows ? joined({keys: [], change: this.#undispatched}, pending.keys, pending.change).change : pending.change
+      else if (isDone) this.#dispatch(pending.change)
       isNow = false
       return !isPaused(this.element)
     })
@@ -352,7 +352,7 @@ export class Container {
 
   #flush() {
     const change = this.#paintAll()
-    if (change) this.#tell(change)
+    if (change) this.#dispatch(change)
   }
 
   #paintAll() {
@@ -401,7 +401,7 @@ export class Container {
   }
 
   /** @param {Change} change */
-  #tell(change) {
+  #dispatch(change) {
     const {error} = this.resultSet
     if (error) emit(this.element, "realtime:error", error)
     else emit(this.element, "realtime:change", this.content.detail(change))

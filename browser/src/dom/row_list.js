@@ -164,7 +164,7 @@ export class Rows {
       }
       arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, elementsOf(this.live))
       if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []))
-      for (const [key, row] of added) this.#tell("add", key, row)
+      for (const [key, row] of added) this.#dispatchAfter("add", key, row)
       if (place) moveFocus(this.element, this.rows(), place)
     })
     scroll()
@@ -224,7 +224,7 @@ export class Rows {
       const drawn = isAlike ? shown : morph(shown, row)
       serverHtml.set(drawn, html)
       show(drawn, "data-live-error", null)
-      this.#tell("morph", key, drawn)
+      this.#dispatchAfter("morph", key, drawn)
       return drawn
     } catch (cause) {
       const reason = `The row '${key}' of '${attribute(this.live, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`
@@ -237,7 +237,7 @@ export class Rows {
   }
 
   /** @param {string} what @param {string} key @param {Element} row */
-  #tell(what, key, row) {
+  #dispatchAfter(what, key, row) {
     /** @type {any} */ (globalThis).htmx?.process?.(row) // htmx only processes what it has loaded itself
     emit(row, `realtime:after-${what}`, {key, row})
   }
