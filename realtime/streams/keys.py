@@ -94,12 +94,12 @@ def parse_key(model: type[Model], text: str) -> Any:
     field: Any = model._meta.pk
     if isinstance(field, CompositePrimaryKey):
         parts = msgspec.json.decode(text, type=list[str])
-        return tuple(_parse_part(part, item) for part, item in zip(field.fields, parts, strict=True))
-    return _parse_part(field, text)
+        return tuple(_converted(part, item) for part, item in zip(field.fields, parts, strict=True))
+    return _converted(field, text)
 
 
-def _parse_part(field: Any, text: str) -> Any:
-    value = target(field).to_python(text)
+def _converted(field: Any, value: Any) -> Any:
+    value = target(field).to_python(value)
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise ValueError
     return value
@@ -121,7 +121,7 @@ def cleaned(field: Any, value: Any) -> Any:
     fitting = {bool: BooleanField, float: FloatField | DecimalField}.get(type(value))
     if fitting is not None and not isinstance(field, fitting):
         raise ValueError
-    return field.to_python(value)
+    return _converted(field, value)
 
 
 def comparable_key(model: type[Model]) -> Callable[[str], str]:
