@@ -270,6 +270,15 @@ describe("a form", () => {
     await answer()
     assert.equal(find("input").value, "")
   })
+
+  test("with data-live-reset keeps what the user has typed since it was sent", async () => {
+    open(`<form data-live-call="add" data-live-reset><input name="title"><input name="note"></form>`)
+    for (const name of ["title", "note"]) find(`[name=${name}]`).value = "First"
+    submit()
+    find("[name=title]").value = "Second"
+    await answer()
+    assert.deepEqual(["title", "note"].map((name) => find(`[name=${name}]`).value), ["Second", ""])
+  })
 })
 
 describe("a field", () => {

@@ -106,12 +106,23 @@ describe("the choice of a transport", () => {
   })
 
   test("is the next one where a socket opens and carries nothing", () => {
-    open()
+    const transport = open()
     last().handlers.opened()
+    transport.send(HELLO)
     clock.pass(4.1)
     last().welcome()
     assert.deepEqual(heard, ["opened", "moved", "welcome"])
     assert.deepEqual(last().sent, [HELLO, '{"type":"call"}', '{"type":"subscribe"}'])
+  })
+
+  test("is the next one before anything was sent, as while a token is on its way", () => {
+    const transport = open()
+    last().handlers.opened()
+    last().cut()
+    last().handlers.opened()
+    assert.deepEqual([names(), heard], [["websocket", "sse"], ["opened"]])
+    transport.send(HELLO)
+    assert.deepEqual(last().sent, [HELLO])
   })
 
   test("is the last one where all others fail, with no more haste", () => {
@@ -145,6 +156,15 @@ describe("the choice of a transport", () => {
 })
 
 describe("after a loss", () => {
+  test("the transport is kept, however often the page is left soon after its welcome", () => {
+    for (let count = 0; count < 4; count++) {
+      const transport = open()
+      last().welcome()
+      transport.close()
+    }
+    assert.deepEqual(names(), ["websocket", "websocket", "websocket", "websocket"])
+  })
+
   test("the transport that has led there is tried alone, and then all", () => {
     open()
     last().welcome()
@@ -230,6 +250,13 @@ describe("the return to the best transport", () => {
     transport.send('{"type":"ack"}')
     probe.cut()
     assert.deepEqual([probe.sent.at(-1), heard.at(-1)], ['{"type":"ack"}', [1006, "websocket is gone"]])
+  })
+
+  test("does not hide that calls of the previous transport fail: they are repeated", () => {
+    const {sse, probe} = probing()
+    probe.welcome()
+    sse.handlers.closed(1006, "no network")
+    assert.deepEqual([probe.state, heard.at(-1)], ["closed", [1006, "no network"]])
   })
 
   test("is remembered", () => {

@@ -120,6 +120,26 @@ describe("a form", () => {
   })
 })
 
+describe("a form whose fields are outside of it, as in the cells of a table", () => {
+  test("shows errors at them once, and removes these", async () => {
+    document = openPage(`<table><tr><td><form id="f" data-live-token="t" data-live-form="update" data-live-pk="3"></form></td>
+      <td><label><input form="f" name="title"></label></td></tr></table>`)
+    form = document.querySelector("form")
+    const call = () => new Promise((resolve, reject) => (answer = {resolve, reject}))
+    new Forms({document, call, follow() {}}).start()
+    for (const text of ["Too long.", "Taken."]) {
+      form.dispatchEvent(new window.SubmitEvent("submit", {bubbles: true, cancelable: true}))
+      await refuse(4216, "Wrong.", {details: {title: [text]}})
+    }
+    const texts = () => [...document.querySelectorAll("[data-live-error]")].map(({textContent}) => textContent)
+    assert.deepEqual([texts(), field("title").getAttribute("aria-invalid")], [["Taken."], "true"])
+    form.dispatchEvent(new window.SubmitEvent("submit", {bubbles: true, cancelable: true}))
+    answer.resolve({pk: "3", version: "v2"})
+    await settled()
+    assert.deepEqual([texts(), field("title").getAttribute("aria-invalid"), field("title").getAttribute("aria-describedby")], [[""], null, null])
+  })
+})
+
 describe("another form", () => {
   test("for a new row is emptied when it is saved", async () => {
     open({attributes: 'data-live-form="create"', fields: '<input name="title">'})
@@ -128,6 +148,16 @@ describe("another form", () => {
     answer.resolve({pk: "4", version: "v1"})
     await settled()
     assert.deepEqual([calls[0][0], field("title").value], [{token: "t", action: "create", args: {data: {title: "Milk"}}}, ""])
+  })
+
+  test("for a new row keeps what the user has typed since it was sent", async () => {
+    open({attributes: 'data-live-form="create"', fields: '<input name="title">'})
+    field("title").value = "Milk"
+    submit()
+    field("title").value = "Bread"
+    answer.resolve({pk: "4", version: "v1"})
+    await settled()
+    assert.equal(field("title").value, "Bread")
   })
 
   test("goes to the next page when it is saved, and not before", async () => {

@@ -230,6 +230,16 @@ for (const [name, Transport] of [["Server-Sent Events", SseTransport], ["long-po
       await settled()
       assert.deepEqual([heard, requests[0].signal.aborted], [["opened", "reply", "frame"], true])
     })
+
+    test("tells that a call has failed after another transport has taken over", async () => {
+      await open(Transport)
+      transport.send('{"type":"call","id":"c1"}')
+      await settled()
+      transport.retire()
+      requests[1].fail(new TypeError("blocked"))
+      await settled()
+      assert.deepEqual(heard, ["opened", [1006, "TypeError: blocked"]])
+    })
   })
 }
 
@@ -246,6 +256,14 @@ describe("Server-Sent Events", () => {
     stream.say(text.slice(20) + event({type: "heartbeat"}))
     await settled()
     assert.deepEqual(heard, ["opened", "welcome", "frame", "heartbeat"])
+  })
+
+  test("tells a message with Unicode's line separators whole", async () => {
+    await open(SseTransport)
+    transport.on({message: (text) => heard.push(JSON.parse(text).html)})
+    requests[0].stream().say(event({type: "part", html: "one\u2028two\u2029three"}))
+    await settled()
+    assert.deepEqual(heard, ["opened", "one\u2028two\u2029three"])
   })
 
   test("asks anew when the server says that the stream is over", async () => {

@@ -130,6 +130,18 @@ describe("a page", () => {
     assert.deepEqual(server.received().at(-1), {type: "subscribe", id: 2, token: "u", cursor: "e.3"})
   })
 
+  test("ends all subscriptions of a list with more rows that gets another token and cursor", async () => {
+    const list = container("12", `data-live-token="t" data-live-cursor="e.1" data-live-more="2" data-live-params='{"window": "0:2"}'`)
+    open(list.replace("</ul>", '<li data-live-load><a href="?more=2">More</a></li></ul>'))
+    server.accept()
+    const asked = server.subscribe()
+    server.frame("e.1")
+    Object.assign(document.querySelector("ul").dataset, {liveToken: "u", liveCursor: "e.3"})
+    await settled()
+    const ended = server.received().flatMap(({type, id}) => (type === "unsubscribe" ? [id] : []))
+    assert.deepEqual([asked.length, ended.sort()], [2, asked.map(({id}) => id)])
+  })
+
   test("binds nothing that the server has not signed", () => {
     open(container("1", `data-live-params='{"project": 7}' data-live-presence`))
     assert.deepEqual([server.attempts, reported], [[], [

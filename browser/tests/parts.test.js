@@ -45,11 +45,11 @@ describe("a long list", () => {
   const last = String(rows - 1)
   const html = (key, text = key) => `<li class="row"><b>${text}</b> <input value="${key}"></li>`
   const put = (key, text) => ({key, row: html(key, text)})
-  let document, server, told, moved, parsed
+  let document, server, page, told, moved, parsed
 
   function open(keys) {
     const children = keys.map((key) => html(key).replace("<li", `<li data-live-key="${key}"`)).join("")
-    ;({document, server} = bindPage(`<ul data-live="tasks" data-live-token="t" data-live-cursor="e.1">${children}</ul>`))
+    ;({document, server, page} = bindPage(`<ul data-live="tasks" data-live-token="t" data-live-cursor="e.1">${children}</ul>`))
     server.accept()
     server.subscribe()
     server.frame("e.1")
@@ -111,6 +111,30 @@ describe("a long list", () => {
     await until(() => told.at(-1)?.drops.length)
     assert.deepEqual(keys(), ["5", ...names(rows).filter((key) => key !== "5"), ...names(rows / 2, 1000 + rows / 2)])
     assert.equal(list().children[0].textContent.trim(), "five")
+  })
+
+  test("keeps all rows of a change that a second end of the pause shows sooner", async ({mock}) => {
+    let [time, step] = [0, 20] // each part is a task
+    mock.method(performance, "now", () => (time += step))
+    page.pause()
+    frame({puts: names(rows, 1000).map((key, index) => ({...put(key), ...(index ? {} : {after: null})}))})
+    page.resume()
+    step = 0 // all parts are one task, when the page notices the changed attribute
+    for (let turn = 0; turn < 5; turn++) await null
+    step = 20
+    assert.equal(told.length, 1)
+    await new Promise((resolve) => setTimeout(resolve, 200)) // for further tasks
+    assert.deepEqual([keys(), told.length], [[...names(rows, 1000), ...names(rows)], 1])
+  })
+
+  test("keeps all rows of a change that is completed at once, because the list leaves the page", async ({mock}) => {
+    let time = 0
+    mock.method(performance, "now", () => (time += 20)) // each part is a task
+    frame({puts: names(rows, 1000).map((key, index) => ({...put(key), ...(index ? {} : {after: null})}))})
+    const element = list()
+    element.remove()
+    await new Promise((resolve) => setTimeout(resolve, 200)) // for further tasks
+    assert.equal(element.children.length, 2 * rows)
   })
 
   test("shows at once that it may no longer be seen", () => {

@@ -141,7 +141,7 @@ describe("a list that animates its rows", () => {
     window.matchMedia = () => ({matches: reduced})
     window.Document.prototype.startViewTransition = (paint) => {
       pictures.push(paint)
-      return {ready: Promise.resolve(), finished: Promise.resolve()}
+      return {ready: Promise.resolve(), finished: new Promise((resolve) => (paint.end = resolve))}
     }
     return pictures
   }
@@ -154,6 +154,28 @@ describe("a list that animates its rows", () => {
     assert.deepEqual([text(), told.length, pictures.length], ["1 2", 0, 1])
     pictures[0]()
     assert.deepEqual([text(), told.length], ["2 3", 1])
+  })
+
+  test("animates each list of the page that changes", async () => {
+    const rows = (key) => `<li data-live-key="${key}">${key}</li>`
+    const html = (token) => `<ul data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" data-live-animate>${rows(1)}</ul>`
+    ;({document, server} = bindPage(html("t") + html("u")))
+    server.accept()
+    server.subscribe()
+    server.frame("e.1")
+    const pictures = browser()
+    server.frame("e.2", {query: 1, drops: ["1"]}, {query: 2, puts: [put("2", "1")]})
+    const moving = () => [...document.querySelectorAll("ul")].map((each) => each.hasAttribute("data-live-moving"))
+    assert.deepEqual([pictures.length, moving()], [1, [true, true]])
+    pictures[0]()
+    server.frame("e.3", {query: 2, drops: ["1"]})
+    pictures[0].end() // by the next one
+    await settled()
+    assert.deepEqual([pictures.length, moving()], [2, [false, true]])
+    pictures[1]()
+    pictures[1].end()
+    await settled()
+    assert.deepEqual(moving(), [false, false])
   })
 
   test("shows it at once for those who want no motion, and where nobody asks", () => {

@@ -186,6 +186,33 @@ describe("a row that goes to another container of its stream", () => {
   })
 })
 
+describe("a row that is in two containers of its stream", () => {
+  const text = (id) => document.getElementById(id).textContent.trim()
+  const list = (id, token, attributes = "") => `<ul id="${id}" data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" ${attributes}>`
+
+  test("leaves one at once while the other one is paused", () => {
+    live(`${list("left", "t")}${row(1)}${row(2)}</ul>${list("right", "u", "data-live-paused")}${row(3)}</ul>`)
+    server.frame("e.2", {query: 1, drops: ["2"]}, {query: 2, puts: [put("2", null)]})
+    assert.deepEqual([text("left"), text("right")], ["1", "3"])
+    document.getElementById("right").removeAttribute("data-live-paused")
+    server.frame("e.3", {query: 2, puts: [put("4", "2")]})
+    assert.deepEqual([text("left"), text("right")], ["1", "243"])
+  })
+
+  test("stays in one that is paused while the other one changes", () => {
+    live(`${list("left", "t", "data-live-paused")}${row(1)}${row(2)}</ul>${list("right", "u")}${row(3)}</ul>`)
+    server.frame("e.2", {query: 1, drops: ["2"]}, {query: 2, puts: [put("2", null)]})
+    assert.deepEqual([text("left"), text("right")], ["12", "23"])
+  })
+
+  test("leaves one at once if the page's own code has removed it from the other one", () => {
+    live(`${list("left", "t")}${row(1)}${row(2)}</ul>${list("right", "u")}${row(2)}${row(3)}</ul>`)
+    document.querySelector('#right [data-live-key="2"]').remove()
+    server.frame("e.2", {query: 1, drops: ["2"]})
+    assert.deepEqual([text("left"), text("right")], ["1", "3"])
+  })
+})
+
 test("all containers of a frame are changed before the first is told", () => {
   live(`${container("1")}<ol data-live="people" data-live-token="u" data-live-cursor="e.1"></ol>`)
   const seen = []

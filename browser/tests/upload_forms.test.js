@@ -50,6 +50,25 @@ function submit() {
 
 const bar = () => form.querySelector("progress")
 
+test("the answer to a form with files is read where the page demands Trusted Types", () => {
+  openPage()
+  open()
+  const {DOMParser} = globalThis
+  globalThis.trustedTypes = {createPolicy: () => ({createHTML: (text) => ({text})})}
+  globalThis.DOMParser = class {
+    parseFromString({text}, type) {
+      return new DOMParser().parseFromString(text, type)
+    }
+  }
+  submit()
+  const [request] = requests
+  Object.assign(request, {answers: {"Content-Type": "text/html"}, responseText: "<p>Again</p>"})
+  request.onload()
+  delete globalThis.trustedTypes
+  delete globalThis[Symbol.for("realtime.policy")]
+  assert.equal(document.body.textContent, "Again")
+})
+
 describe("a form with files", () => {
   beforeEach(() => {
     openPage()

@@ -21,7 +21,7 @@ from realtime.auth.authorization import StreamForbidden, open_stream
 from realtime.exceptions import Forbidden, InvalidArguments, NotFound, Refusal, Stale
 from realtime.queries.queryset import unsliced
 from realtime.streams.keys import key_of, parse_key
-from realtime.streams.stream import MAX_INTEGER, ModelStream
+from realtime.streams.stream import ModelStream
 
 SALT = "realtime.form"
 TAG_BYTES = 9
@@ -87,8 +87,6 @@ def find(stream: ModelStream, pk: int | str, *, lock: bool = False) -> Any:
     queryset = stream.get_queryset(**stream.params)
     try:
         key = parse_key(stream.model, str(pk))
-        if isinstance(key, int) and abs(key) > MAX_INTEGER:
-            raise missing
         if lock:  # other transactions' changes are complete before this one, or wait for it
             stream.model._base_manager.using(stream.database()).select_for_update().filter(pk=key).first()
         instance = unsliced(queryset).using(stream.database()).get(pk=key)

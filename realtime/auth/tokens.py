@@ -24,11 +24,6 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     user: str | None
     surroundings: Surroundings = SITE  # of the page
 
-    def check(self, user: str | None) -> None:
-        """Raise `TokenInvalid` if it belongs to another user."""
-        if self.user != user:
-            raise TokenInvalid("This page belongs to another user. Reload it.")
-
 
 def sign(
     *, stream: str, params: Mapping[str, Any], format: str, user: str | None, surroundings: Surroundings = SITE
@@ -45,16 +40,12 @@ def read(text: str, *, user: str | None, max_age: float) -> Token:
 
     Keys in `SECRET_KEY_FALLBACKS` are accepted. Raise `TokenExpired` or `TokenInvalid`.
     """
-    token = verify(text, max_age=max_age)
-    token.check(user)
-    return token
-
-
-def verify(text: str, *, max_age: float) -> Token:
-    """Return the token if this server has signed it within `max_age` seconds, for any user. Raise like `read`."""
     try:
-        return msgspec.convert(signing.loads(text, salt=SALT, max_age=timedelta(seconds=max_age)), Token)
+        token = msgspec.convert(signing.loads(text, salt=SALT, max_age=timedelta(seconds=max_age)), Token)
     except signing.SignatureExpired:
         raise TokenExpired("This page has expired. Reload it.") from None
     except Exception:  # a forged text fails in base64, zlib, JSON or the signature
         raise TokenInvalid("The token of this subscription was not issued by this server. Reload the page.") from None
+    if token.user != user:
+        raise TokenInvalid("This page belongs to another user. Reload it.")
+    return token

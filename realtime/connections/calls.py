@@ -18,6 +18,7 @@ from realtime.hub.counters import count, reason_of
 from realtime.hub.hub import Hub
 from realtime.hub.subscribers import Client
 from realtime.protocol.messages import Call, Reply
+from realtime.protocol.session import State
 from realtime.streams.registry import registry
 
 
@@ -41,28 +42,38 @@ class Calls:
         session, quota = self._peer.session, self._peer.quota.calls
         if len(self._waiting) + session.owed_calls >= limits.queued_calls:
             error = Overloaded("%(number)d calls are already queued.", number=limits.queued_calls)
+        elif session.state is State.GREETING:  # the client's user is not known yet
+            self._waiting.append(call)
+            return
         elif (wait := quota.take(self._peer.received_at)) > 0:
             sentence = "You may make %(rate)g calls per second on average."
             error = Overloaded(sentence, retry=wait, rate=quota.rate)
         else:
             try:
-                call = _bound(call)
+                self._accept(call)
             except ClientError as refusal:
-                self._reply(Reply(id=call.id, error=failure(refusal, self._peer.identity.surroundings)))
-                return
-            self._waiting.append(call)
-            self._expect(call)
+                self._reply(self._refusal(call, refusal))
             return
         if not session.has_room:
             raise error
-        self._reply(Reply(id=call.id, error=failure(error, self._peer.identity.surroundings)))
+        self._reply(self._refusal(call, error))
+
+    def identify(self) -> None:
+        """Queue the calls that came before the client's user was known."""
+        calls, self._waiting = self._waiting, deque()
+        for call in calls:
+            self.enqueue(call)
 
     def resume(self) -> None:
         """Run waiting calls, if their answers may be sent."""
         if self._waiting and self._peer.session.has_room:
             self._task = self._peer.start(self._run)
 
-    def _expect(self, call: Call) -> None:
+    def _accept(self, call: Call) -> None:
+        if call.token is not None:
+            token = tokens.read(call.token, user=self._peer.identity.user, max_age=settings.TOKEN_SECONDS)
+            call = msgspec.structs.replace(call, stream=token.stream, params=token.params)
+        self._waiting.append(call)
         # before any later request, so that the frame with the call's effects names it
         if call.stream in registry:
             key = operation_key(self._peer.identity, call.id)
@@ -77,31 +88,20 @@ class Calls:
         key, quota = operation_key(identity, call.id), self._peer.quota
         work = partial(perform, identity, call)
         try:
-            if call.token is not None:  # only now is the client's user known
-                _read(call.token).check(identity.user)
             name = f"{call.stream}.{call.action}"
             reply: Reply = await self._hub.executor.run(
                 quota.owner, (key, operation_content(call)), work, name=name, of_visitor=quota.is_visitors
             )
         except ClientError as error:
-            reply = Reply(id=call.id, error=failure(error, self._peer.identity.surroundings))
+            reply = self._refusal(call, error)
         self._reply(reply, call.stream)
         self._hub.settle(self._client, key, ran=reply.error is UNSET)
+
+    def _refusal(self, call: Call, error: ClientError) -> Reply:
+        return Reply(id=call.id, error=failure(error, self._peer.identity.surroundings))
 
     def _reply(self, reply: Reply, stream: str | None = None) -> None:
         count("calls", "ok" if reply.error is UNSET else reason_of(Code(reply.error.code), stream))
         encoded = self._peer.session.reply(reply)
         if encoded is not None:
             self._peer.send([encoded])
-
-
-def _bound(call: Call) -> Call:
-    """Return the call with its token's stream and parameters. Raise `TokenExpired` or `TokenInvalid`."""
-    if call.token is None:
-        return call
-    token = _read(call.token)
-    return msgspec.structs.replace(call, stream=token.stream, params=token.params)
-
-
-def _read(text: str) -> tokens.Token:
-    return tokens.verify(text, max_age=settings.TOKEN_SECONDS)

@@ -372,6 +372,8 @@ class Subscriptions:
             peer.send([welcome])
             if known:
                 self._reauthorize()
+            else:
+                self._calls.identify()
             self.resume()
             self._calls.resume()
 

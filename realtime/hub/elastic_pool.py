@@ -66,13 +66,7 @@ class ElasticPool:
         if not future.set_running_or_notify_cancel():
             return
         self._begun[future] = self._loop.time()
-        try:
-            done = self._workers.submit(work)
-        except RuntimeError as error:  # no thread is available
-            del self._begun[future]
-            future.set_exception(error)
-        else:
-            done.add_done_callback(partial(self._tell_end, future))
+        self._workers.submit(work).add_done_callback(partial(self._tell_end, future))
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

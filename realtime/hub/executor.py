@@ -128,12 +128,7 @@ class FairExecutor:
             self._visitors += job.of_visitor
             job.deadline.begin()
             job.timer = asyncio.get_running_loop().call_later(self._seconds, self._expire, job)
-            try:
-                submitted = self._workers.submit(job.work, job.deadline)
-            except RuntimeError as error:  # no thread is available
-                submitted = Future()
-                submitted.set_exception(error)
-            future = asyncio.wrap_future(submitted)
+            future = asyncio.wrap_future(self._workers.submit(job.work, job.deadline))
             future.add_done_callback(lambda future, job=job: self._end(job, future))  # type: ignore[misc]
 
     def _next_owner(self) -> str | None:

@@ -227,11 +227,12 @@ class LogWorker:
                     await asyncio.sleep(self.pacing.retry)
                 else:
                     await self._wait_for_news()
-                await self._round()
-            except TookTooLong as slow:
-                if slow.key is not None:
-                    self._watch.give_up(self, slow.key)
-                self._waiter.wake()  # other live queries still wait for this round
+                try:
+                    await self._round()
+                except TookTooLong as slow:
+                    self._waiter.wake()  # other live queries still wait for this round
+                    if slow.key is not None:
+                        self._watch.give_up(self, slow.key)
             except Exception:
                 count("log_failures", self.alias)
                 retry = self.pacing.fail()
@@ -369,8 +370,8 @@ class LogWorker:
             keys = round.slow(self._watch.limit(self))
             if keys and self._watch.may_leave_behind() and round.give_up(keys):
                 break
-        [end] = self.thread.close()
-        self.thread = ReaderThread(f"realtime-{self.alias}")
+        left, self.thread = self.thread, ReaderThread(f"realtime-{self.alias}")  # it may raise
+        [end] = left.close()
         self._watch.leave_behind(end, round.interrupt)
         raise TookTooLong(round.stuck)
 

@@ -12,10 +12,8 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-from django.core.exceptions import ValidationError
 from django.db import connections, transaction
 from django.db.models import QuerySet
 
@@ -23,6 +21,7 @@ from realtime.auth.users import user_database, user_model
 from realtime.changelog import get_changelog
 from realtime.exceptions import RealtimeError
 from realtime.models import Presence, Seat, Server
+from realtime.streams.keys import parse_keys
 from realtime.streams.place import Place
 
 ROUNDS = 5  # tries to insert a row that others remove meanwhile
@@ -176,13 +175,7 @@ def _of() -> tuple[str, ...]:
 def _user_keys(texts: Collection[str]) -> dict[str, Any]:
     """Return the users' keys by their text, also those of users who have been deleted."""
     model = user_model()
-    if model is None:
-        return {}
-    keys = {}
-    for text in texts:
-        with suppress(ValidationError):  # a key of a replaced user model
-            keys[text] = model._meta.pk.to_python(text)
-    return keys
+    return {} if model is None else {str(key): key for key in parse_keys(model, texts)}
 
 
 def _known_users(alias: str, texts: Collection[str]) -> dict[str, Any]:

@@ -12,18 +12,18 @@ import math
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from realtime.conf import limits, settings
 from realtime.hub import presence_rows
+from realtime.hub.log_worker import ended
 from realtime.hub.presence_rows import Arrival, Lapsed, Who
-from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
+from realtime.hub.threads import ReaderThread
 from realtime.protocol.rate_limit import Bucket
 from realtime.streams.place import Place
 
 logger = logging.getLogger("realtime.presence")
-Result = TypeVar("Result")
 
 PAUSE_SECONDS = 0.1  # before a write, so that users who arrive meanwhile are included
 TOGETHER_SECONDS = 1.0  # between two writes, so that arrivals and departures are grouped
@@ -64,6 +64,7 @@ class PresenceTracker:
         self._rests_until = 0.0  # the next write is not before this time of the loop's clock
         self._server = ""  # the name of the lease; empty without one
         self._task: asyncio.Task[None] | None = None
+        self._thread: ReaderThread | None = None  # of the task, once it needs one
 
     def watch(self, page: object) -> None:
         """Note that a page shows present users, so users of dead processes must be removed."""
@@ -126,16 +127,17 @@ class PresenceTracker:
             self._task = asyncio.create_task(self._run(), name="realtime presence")
 
     async def _run(self) -> None:
-        thread = ReaderThread("realtime-presence")
         try:
-            await self._work(thread)
+            await self._work()
         finally:
-            self._task = None
-            await asyncio.wait([asyncio.wrap_future(future) for future in thread.close()], timeout=2 * LEAVE_SECONDS)
+            thread, self._task, self._thread = self._thread, None, None
+            if thread is not None:
+                await ended(thread)
 
-    async def _work(self, thread: ReaderThread) -> None:
-        async def in_thread(function: Callable[..., Result], *args: Any, **options: Any) -> Result:
-            return await asyncio.wrap_future(thread.submit(lambda: function(*args, **options)))
+    async def _work(self) -> None:
+        async def in_thread(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+            self._thread = self._thread or ReaderThread("realtime-presence")
+            return await asyncio.wrap_future(self._thread.submit(lambda: function(*args, **options)))
 
         loop = asyncio.get_running_loop()
         lease: float = limits.presence_lease_seconds

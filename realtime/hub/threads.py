@@ -109,14 +109,18 @@ class Workers:
         self._ends: set[Future[None]] = set()  # one for each running thread
 
     def submit(self, function: Callable[..., Result], *args: object) -> Future[Result]:
-        """Call the function in a thread."""
+        """Call the function in a thread; the future fails if no thread can be started."""
         future: Future[Result] = Future()
         with self._lock:
             if self._idle:
                 self._idle -= 1
             else:
                 end: Future[None] = Future()
-                threading.Thread(target=self._live, args=(end,), name=self._name, daemon=True).start()
+                try:
+                    threading.Thread(target=self._live, args=(end,), name=self._name, daemon=True).start()
+                except RuntimeError as error:
+                    future.set_exception(error)
+                    return future
                 self._ends.add(end)
         self._queue.put(partial(_fulfil, future, function, *args))
         return future

@@ -19,6 +19,8 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import BooleanField, CompositePrimaryKey, DecimalField, FloatField, IntegerField, Model
 
+MAX_INTEGER = 2**63 - 1  # what every database can hold
+
 
 def key_text(value: Any) -> str:
     """Return the text of a primary key or routing value: "3" for `3`, a JSON array for a composite key.
@@ -92,8 +94,15 @@ def parse_key(model: type[Model], text: str) -> Any:
     field: Any = model._meta.pk
     if isinstance(field, CompositePrimaryKey):
         parts = msgspec.json.decode(text, type=list[str])
-        return tuple(target(part).to_python(item) for part, item in zip(field.fields, parts, strict=True))
-    return target(field).to_python(text)
+        return tuple(_converted(part, item) for part, item in zip(field.fields, parts, strict=True))
+    return _converted(field, text)
+
+
+def _converted(field: Any, value: Any) -> Any:
+    value = target(field).to_python(value)
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise ValueError
+    return value
 
 
 def parse_keys(model: type[Model], texts: Iterable[str]) -> list[Any]:
@@ -112,7 +121,7 @@ def cleaned(field: Any, value: Any) -> Any:
     fitting = {bool: BooleanField, float: FloatField | DecimalField}.get(type(value))
     if fitting is not None and not isinstance(field, fitting):
         raise ValueError
-    return field.to_python(value)
+    return _converted(field, value)
 
 
 def comparable_key(model: type[Model]) -> Callable[[str], str]:

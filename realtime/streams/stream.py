@@ -24,7 +24,7 @@ from realtime.streams.audience_path import AudiencePath, audience_path
 from realtime.streams.choices import refused_value
 from realtime.streams.decorators import ACTION, EVENT, LIVE_VALUE, decorated, signature
 from realtime.streams.inline_rows import FoundRows, find
-from realtime.streams.keys import cleaned, key_text, stored
+from realtime.streams.keys import MAX_INTEGER, cleaned, key_text, stored
 from realtime.streams.relations import Dependency, follow, is_generic, through_dependencies
 from realtime.streams.surroundings import SITE, Surroundings
 from realtime.streams.value_lists import given_values, in_order, is_empty, item_types
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
 FORM_ACTIONS = ("create", "update")
-MAX_INTEGER = 2**63 - 1  # what every database can hold
 SAME_MOMENT_SECONDS = 0.5  # delay until the next check if `changes_at` returns a time in the past
 UNKNOWN = object()  # an audience that has not been computed yet
 

@@ -65,8 +65,8 @@ class StopListener:
         with self._lock:
             self._writers[draft.writer] = _Writer(draft, stop, renews)
             if not self._runs:
-                self._runs = True
                 threading.Thread(target=self._work, name="realtime text writers", daemon=True).start()
+                self._runs = True
 
     def remove(self, draft: Leased) -> None:
         with self._lock:
@@ -127,6 +127,8 @@ def _renew(writers: list[_Writer]) -> None:
                     writer.stop()
             except TextLost:
                 pass  # the writer finds out when it saves
+            except Exception:  # the leases of the others must be renewed
+                logger.exception("The lease of a live text could not be renewed.")
     finally:
         connections.close_all()  # of this thread
 

@@ -186,8 +186,9 @@ class TestUsers:
         write = User.objects.filter(pk=bob.pk).update
         assert access(grounds, lambda: write(last_login=timezone.now())) == of_users(bob)
 
-    def test_user_of_a_token_who_has_no_row_stops_no_log(self, grounds, ann):
-        grounds.users.present = frozenset(["service", str(ann.pk)])
+    @pytest.mark.parametrize("key", ["service", "110248495921238986420"])
+    def test_user_of_a_token_who_has_no_row_stops_no_log(self, key, grounds, ann):
+        grounds.users.present = frozenset([key, str(ann.pk)])
         assert grounds.access([]) == Access()
         assert access(grounds, lambda: User.objects.filter(pk=ann.pk).update(first_name="Ann")) == of_users(ann)
 

@@ -79,6 +79,26 @@ async def test_requests_before_the_welcome_wait_for_it(shelf, ann):
         assert [message["type"] for message in client.received] == ["welcome", "subscribed", "frame"]
 
 
+def call(id: str, **fields) -> str:
+    return ReferenceClient.text(type="call", id=id, **fields)
+
+
+async def test_frame_names_a_call_that_came_before_the_welcome(shelf, ann):
+    client = greeting(passes.token("ann"))
+    client.protocol.subscribe(1, stream="books", params={"shelf": shelf.pk}, format="data")
+    async with client:
+        client.say([call("c1", stream="books", params={"shelf": shelf.pk}, action="add", args={"title": "new"})])
+        await until(lambda: "c1" in client.protocol.replies and client.protocol.named)
+        assert client.protocol.named == ["c1"]
+
+
+async def test_call_before_the_welcome_with_a_forged_page_token_is_refused_after_it(ann):
+    async with greeting(passes.token("ann")) as client:
+        client.say([call("c1", token="forged", action="add")])
+        await until(lambda: "c1" in client.protocol.replies)
+        assert [message["type"] for message in client.received] == ["welcome", "reply"]
+
+
 async def test_server_without_a_hook_refuses_tokens(committed, settings):
     settings.REALTIME_AUTHENTICATE = ""
     async with greeting("t") as client:

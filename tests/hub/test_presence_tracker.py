@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime import ModelStream, PresenceStream
 from realtime.auth.identity import Identity
-from realtime.hub import presence_rows
+from realtime.hub import presence_rows, presence_tracker
 from realtime.hub.presence_rows import Arrival, Lapsed, Who
 from realtime.hub.presence_tracker import TOGETHER_SECONDS, PresenceTracker, PresentUser, get_presence_tracker
+from realtime.hub.threads import ReaderThread
 from realtime.models import Change, Presence, Seat, Server
 from realtime.streams.place import Place
 from realtime.streams.registry import registry
@@ -336,6 +337,13 @@ class TestRows:
             seat("one", *map(arrive, users))
         assert (len(here()), len(captured) <= 25) == (150, True)
 
+    @pytest.mark.parametrize("key", ["service", "110248495921238986420"])
+    def test_a_user_of_a_token_who_can_have_no_row_is_left_out(self, ann, key):
+        who = Who(PLACE.key, key)
+        seat("one", arrive(ann), Arrival(who, PLACE, {}))
+        seat("one", gone=(who,))
+        assert here() == {"ann": {}}
+
     def test_a_user_that_is_gone_is_left_out(self, ann, bob):
         seat("one", arrive(ann), arrive(bob))
         User.objects.filter(pk=bob.pk).delete()
@@ -411,6 +419,20 @@ class TestAttendance:
             right(*args, **options)
 
         monkeypatch.setattr(presence_rows, "seat", fails_at_first)
+        async with client(ann) as first:
+            await enter(first, shelf)
+            await until(lambda: names(first) == ["Ann Lee"])
+        assert caplog.text.count("Presence could not be written") == 2
+
+    async def test_thread_that_cannot_be_started_is_tried_again(self, ann, shelf, monkeypatch, caplog):
+        errors = [RuntimeError("can't start new thread"), RuntimeError("can't start new thread")]
+
+        def start(name: str) -> ReaderThread:
+            if errors:
+                raise errors.pop()
+            return ReaderThread(name)
+
+        monkeypatch.setattr(presence_tracker, "ReaderThread", start)
         async with client(ann) as first:
             await enter(first, shelf)
             await until(lambda: names(first) == ["Ann Lee"])

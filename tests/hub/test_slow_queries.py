@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from realtime.hub import slow_queries
+from realtime.hub import log_worker, slow_queries
 from realtime.hub.counters import get_counters
 from realtime.hub.hub import get_hub
 from realtime.hub.status import figures_of
+from realtime.hub.threads import ReaderThread
 from realtime.queries.family import Family
 from tests.models import Book, Shelf
 from tests.support.streams import WaitingBooks, registered
@@ -79,6 +80,30 @@ async def test_others_are_served_while_a_live_one_is_read_and_none_of_its_change
         f"The live query slow {params} takes longer than 0.5 s to read; it is read separately from the others."
     ]
     assert get_counters().counts()["slow_queries"]["slow"] == before + 1
+
+
+@pytest.mark.parametrize("threads", [0, 1], ids=["to replace the stuck one", "to read it separately"])
+async def test_others_are_served_again_after_no_thread_could_be_started(threads, shelf, add, monkeypatch, caplog):
+    left = iter(range(threads))
+
+    def start(name: str) -> ReaderThread:
+        if next(left, None) is None:
+            raise RuntimeError("can't start new thread")
+        return ReaderThread(name)
+
+    async with WireClient() as quick, WireClient() as slow:
+        await quick.subscribe("top", shelf=shelf.pk)
+        Slow.waits = True
+        with monkeypatch.context() as exhausted:
+            exhausted.setattr(log_worker, "ReaderThread", start)
+            slow.say(slow.protocol.subscribe(1, stream="slow", params={"shelf": shelf.pk}))
+            await until(Slow.reading.is_set)
+            await until(lambda: "can't start new thread" in caplog.text)
+        Slow.waits = False
+        Slow.go_on.set()
+        await add("a")
+        await until(lambda: quick.titles() == ["a"])
+        await until(lambda: slow.protocol.subscriptions[1].live)
 
 
 async def test_revocation_is_noticed_while_a_live_query_is_read(shelf, add, elsewhere):

@@ -2,15 +2,16 @@
  * The script of a LiveModelAdmin's pages: starts a change list or a change form.
  */
 
+import {parsePage} from "../dom/html.js"
 import {watchFields} from "../dom/morph.js"
 import {ChangeForm} from "./changeform.js"
 import {ChangeList} from "./changelist.js"
-import {aboutOf, container, parse} from "./page.js"
+import {aboutOf, container} from "./page.js"
 import {ListStatus} from "./status.js"
 
 const about = aboutOf(document)
 // the page as loaded: the admin's own scripts start when it is complete
-const source = parse(document.documentElement.outerHTML)
+const source = parsePage(document.documentElement.outerHTML)
 const {realtime} = /** @type {any} */ (window)
 
 if (about?.kind === "list" && about.paused) {
@@ -23,7 +24,7 @@ if (about?.kind === "list" && about.paused) {
 } else if (about) {
   const form = new ChangeForm({document, source, about})
   follow(about, form)
-  form.meet(realtime, about)
+  form.showOthers(realtime, about)
 }
 
 /** @param {import("./page.js").About} about @param {{changed: () => void, refused: () => void}} page */

@@ -2,7 +2,7 @@
  * A page of the admin as the server renders it: its metadata, and how to fetch it again.
  */
 
-import {trusted} from "../dom/html.js"
+import {parsePage} from "../dom/html.js"
 
 /**
  * The metadata of a page, see realtime/admin/live.py.
@@ -22,11 +22,6 @@ export function aboutOf(page) {
   return tag && JSON.parse(tag.getAttribute("data-realtime-admin") ?? "")
 }
 
-/** Parses the HTML of a page. @param {string} html */
-export function parse(html) {
-  return new DOMParser().parseFromString(/** @type {string} */ (trusted("createHTML", html)), "text/html")
-}
-
 /**
  * Fetches a page of the admin. Throws if the server cannot be reached, or fails.
  *
@@ -38,7 +33,7 @@ export async function read(url) {
   if (answer.status === 401 || answer.status === 403) return "denied"
   if (answer.status === 404 || answer.status === 410) return "gone"
   if (!answer.ok) throw new Error(`${url} answers ${answer.status}`)
-  const page = parse(await answer.text())
+  const page = parsePage(await answer.text())
   const about = aboutOf(page)
   if (about) return {page, about, url: answer.url}
   return page.querySelector("#login-form, input[type=password]") ? "denied" : "gone"

@@ -4,7 +4,7 @@
 
 import {Calls} from "./calls.js"
 import {EventListeners} from "../data/events.js"
-import {ABNORMAL, RealtimeError, parseJSON, sorted} from "../protocol/messages.js"
+import {ABNORMAL, RealtimeError, SILENCE, parseJSON, sorted} from "../protocol/messages.js"
 import {Session} from "../protocol/session.js"
 
 /** @typedef {import("../protocol/session.js").Effect} Effect */
@@ -58,14 +58,14 @@ export class Connection {
     this.report = report
     this.calls = new Calls({
       send: (text) => this.#transport?.send(text),
-      after: (seconds, callback) => monitor.after(seconds, callback),
+      after: monitor.after,
       now: () => monitor.clock.now(),
       ended: (id) => this.#removeExpectation(id),
       changed: () => this.#watch(),
     })
     monitor.start({
       due: () => this.#do(this.#session.due()),
-      silent: () => this.#do(this.#session.lost(ABNORMAL, "Nothing was heard from the server.")),
+      silent: () => this.#do(this.#session.lost(ABNORMAL, SILENCE)),
       suspend: () => this.#do(this.#session.suspend()),
       resume: () => this.#do(this.#session.resume()),
     })
@@ -181,7 +181,7 @@ export class Connection {
   }
 
   #watch() {
-    for (const watcher of this.watchers) this.#safely(watcher)
+    for (const watcher of this.watchers) this.safely(watcher)
   }
 
   /** Executes effects in order, even if one adds more, as listeners may do. @param {Effect[]} effects */
@@ -191,7 +191,7 @@ export class Connection {
     this.#working = true
     for (let effect = this.#effects.shift(); effect; effect = this.#effects.shift()) {
       const next = effect
-      this.#safely(() => this.#doOne(next))
+      this.safely(() => this.#doOne(next))
     }
     this.#working = false
     if (this.#session.isCurrent) this.calls.settle()
@@ -300,7 +300,7 @@ export class Connection {
   /** @param {string} text */
   #receive(text) {
     this.monitor.received()
-    const effects = this.#safely(() => this.#session.receive(parseJSON(text), text.length))
+    const effects = this.safely(() => this.#session.receive(parseJSON(text), text.length))
     this.#do(effects ?? this.#session.lost(1002, "The server sent what is no message of the protocol."))
   }
 
@@ -318,7 +318,7 @@ export class Connection {
     for (const {subscription, deltas, fresh} of frame.updates) {
       const resultSet = this.#resultSets.get(subscription)
       if (!resultSet) continue
-      const fits = this.#safely(() => resultSet.apply(deltas, {fresh}))
+      const fits = this.safely(() => resultSet.apply(deltas, {fresh}))
       const change = fits ? resultSet.commit() : null
       if (!fits) failed.add(subscription)
       if (change) changed.push({resultSet, change: {...change, own: frame.calls.length > 0}})
@@ -351,7 +351,7 @@ export class Connection {
     const failed = new Set()
     for (const {resultSet, change} of changed) {
       const {paint, shownKeys, subscription} = resultSet
-      if (paint && !this.#safely(() => paint(shownKeys, change))) failed.add(subscription)
+      if (paint && !this.safely(() => paint(shownKeys, change))) failed.add(subscription)
     }
     for (const {resultSet, change} of changed) {
       if (!failed.has(resultSet.subscription)) this.#notify(resultSet, change)
@@ -365,7 +365,7 @@ export class Connection {
     if (!resultSet) return
     if (subscription.status === "refused") this.#warn(subscription.stream, {code, reason})
     const change = resultSet.refuse(new RealtimeError(code, reason, {details}))
-    this.#safely(() => resultSet.paint?.(resultSet.shownKeys, change))
+    this.safely(() => resultSet.paint?.(resultSet.shownKeys, change))
     this.#notify(resultSet, change)
   }
 
@@ -377,7 +377,7 @@ export class Connection {
 
   /** @param {ResultSet} resultSet @param {Change} change */
   #notify(resultSet, change) {
-    for (const listener of [...resultSet.listeners]) this.#safely(() => listener(resultSet.rows, change))
+    for (const listener of [...resultSet.listeners]) this.safely(() => listener(resultSet.rows, change))
   }
 
   /** @param {import("../protocol/messages.js").EventMessage} event @param {Subscription[] | null} subscriptions null: the event is for the user */
@@ -385,7 +385,7 @@ export class Connection {
     const listeners = subscriptions
       ? subscriptions.flatMap((subscription) => this.#resultSets.get(subscription)?.events.of(name) ?? [])
       : this.events.of(name)
-    for (const listener of listeners) this.#safely(() => listener(data, {name, sender}))
+    for (const listener of listeners) this.safely(() => listener(data, {name, sender}))
   }
 
   /** @param {Subscription[]} subscriptions @param {string} key of the row @param {(resultSet: ResultSet) => void} change */
@@ -403,7 +403,7 @@ export class Connection {
   /** @param {Extract<Effect, {do: "event_rejected"}>} refusal */
   #eventRejected({fault}) {
     const error = new RealtimeError(fault.code, fault.reason)
-    for (const listener of [...this.refusals]) this.#safely(() => listener(error))
+    for (const listener of [...this.refusals]) this.safely(() => listener(error))
   }
 
   /** @param {Subscription} subscription */
@@ -419,7 +419,7 @@ export class Connection {
    * @param {() => T} callback
    * @returns {T | undefined}
    */
-  #safely(callback) {
+  safely(callback) {
     try {
       return callback()
     } catch (error) {

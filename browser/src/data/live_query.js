@@ -2,7 +2,7 @@
  * Live queries as data: what `live()` and `value()` return.
  */
 
-import {RealtimeError, sorted, valueFormat} from "../protocol/messages.js"
+import {RealtimeError, badArguments, sorted, valueFormat} from "../protocol/messages.js"
 import {ParameterChange} from "./parameter_change.js"
 import {Store} from "./store.js"
 import {ResultSet} from "./result_set.js"
@@ -52,7 +52,7 @@ class Handle {
       subscribe: (changed) => subscribe(changed, true),
       take: (subscribed, changed) => this.#take(subscribed, changed),
       refuse: (error) => this.#refuse(error),
-      after: (seconds, callback) => connection.monitor.after(seconds, callback),
+      after: connection.monitor.after,
     })
     this.stream = stream
     /** The parameters of the rows that are shown. */
@@ -158,18 +158,17 @@ class Handle {
   }
 
   #notify() {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener()
-      } catch (error) {
-        this.#connection.report(error) // the other listeners must still be called
-      }
-    }
+    for (const listener of [...this.#listeners]) this.#connection.safely(listener)
   }
 
   /** @param {Handle<any>} handle */
   static resultSetOf(handle) {
     return handle.#subscribed.resultSet
+  }
+
+  /** @param {Handle<any>} handle */
+  static connectionOf(handle) {
+    return handle.#connection
   }
 
   /** Calls the listeners of a handle. @param {Handle<any>} handle */
@@ -190,13 +189,11 @@ class Handle {
  * @extends {Handle<readonly T[]>}
  */
 export class LiveQuery extends Handle {
-  #connection
   #queries
 
   /** @param {HandleOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super({...options, read: ({rows}) => /** @type {readonly any[]} */ (rows)})
-    this.#connection = options.connection
     this.#queries = options.queries
   }
 
@@ -232,7 +229,7 @@ export class LiveQuery extends Handle {
    * @returns {boolean} whether it was sent: false if the live query is not live
    */
   send(name, data) {
-    return this.#connection.sendEvent(Handle.resultSetOf(this), name, data)
+    return Handle.connectionOf(this).sendEvent(Handle.resultSetOf(this), name, data)
   }
 
   /**
@@ -258,17 +255,9 @@ export class LiveQuery extends Handle {
  * @extends {LiveQuery<T>}
  */
 export class Presence extends LiveQuery {
-  #connection
-
-  /** @param {HandleOptions & {queries: LiveQueries}} options */
-  constructor(options) {
-    super(options)
-    this.#connection = options.connection
-  }
-
   /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
-    this.#connection.present(Handle.resultSetOf(this), data)
+    Handle.connectionOf(this).present(Handle.resultSetOf(this), data)
   }
 }
 
@@ -459,5 +448,5 @@ export class LiveQueries {
 
 function badOptimistic() {
   const reason = "The option 'optimistic' is a function of rows, in a live query's call(), or pairs of a live query or container and a function."
-  return new RealtimeError(null, reason, {name: "bad_arguments"})
+  return badArguments(reason)
 }

@@ -11,18 +11,21 @@ import {Store} from "./store.js"
 export const MOST = 100
 /** Between two moves of the marker: readers who scroll must not write at each row. */
 const PAUSE_SECONDS = 2
+/** The pause doubles after each failure, up to this. */
+const LONGEST_PAUSE_SECONDS = 300
 
 export class Unread {
   #newest
   #isLoaded
   #marker
   #move
-  #monitor
+  #connection
   /** The position that this page has seen, perhaps not sent yet. @type {bigint | null} */
   #claimed = null
   /** The next move of the marker. @type {Promise<void> | null} */
   #next = null
   #movedAt = -Infinity
+  #pause = PAUSE_SECONDS
   /** @type {Set<() => void>} */
   #listeners = new Set()
 
@@ -37,7 +40,7 @@ export class Unread {
     this.#isLoaded = isLoaded
     this.#marker = marker
     this.#move = move
-    this.#monitor = connection.monitor
+    this.#connection = connection
     const notify = () => this.#notify()
     newest.store.subscribe(notify)
     newest.subscribe(notify)
@@ -137,14 +140,17 @@ export class Unread {
   }
 
   async #send() {
-    const seconds = Math.max(0, this.#movedAt + PAUSE_SECONDS - this.#monitor.clock.now())
-    await new Promise((resolve) => this.#monitor.after(seconds, () => resolve(undefined)))
+    const {monitor} = this.#connection
+    const seconds = Math.max(0, this.#movedAt + this.#pause - monitor.clock.now())
+    await new Promise((resolve) => monitor.after(seconds, () => resolve(undefined)))
     const position = this.#claimed
     this.#next = null
-    this.#movedAt = this.#monitor.clock.now()
+    this.#movedAt = monitor.clock.now()
     try {
       await this.#move(String(position))
+      this.#pause = PAUSE_SECONDS
     } catch (error) {
+      this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE_SECONDS)
       if (this.#claimed === position) this.#claimed = null // it is unread again
       this.#notify()
       throw error
@@ -152,7 +158,7 @@ export class Unread {
   }
 
   #notify() {
-    for (const listener of [...this.#listeners]) listener()
+    for (const listener of [...this.#listeners]) this.#connection.safely(listener)
   }
 }
 

@@ -2,7 +2,7 @@
  * Shows errors at the fields of a form: the sentences, ARIA attributes, and the focus.
  */
 
-import {attribute, call, get, set, show} from "./members.js"
+import {attribute, call, documentOf, get, set, show} from "./members.js"
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control */
 
@@ -21,7 +21,8 @@ const given = new WeakMap()
  * @param {{make: boolean, focus?: boolean}} options make: creates missing places; focus: if false, screen readers announce the sentences
  */
 export function showErrors(form, sentences, {make, focus = true}) {
-  for (const control of call(form, "querySelectorAll", "[aria-invalid]")) {
+  const marked = [...call(form, "querySelectorAll", "[aria-invalid]"), ...get(form, "elements")].filter((each) => attribute(each, "aria-invalid") !== null)
+  for (const control of marked) {
     show(control, "aria-invalid", null)
     describe(control, null)
   }
@@ -46,16 +47,18 @@ export function showErrors(form, sentences, {make, focus = true}) {
   if (first && focus) call(/** @type {HTMLElement} */ (first), "focus")
 }
 
-/** @param {HTMLFormElement} form */
+/** Returns the elements for sentences: those in the form, and those behind its fields that are outside of it. @param {HTMLFormElement} form */
 function placesIn(form) {
-  return [...call(form, "querySelectorAll", PLACES)]
+  const outside = /** @type {Control[]} */ ([...get(form, "elements")].filter((each) => !call(form, "contains", each)))
+  const behind = outside.flatMap((each) => get(/** @type {Element} */ (placedAt(each)), "nextElementSibling") ?? [])
+  return [...call(form, "querySelectorAll", PLACES), ...behind.filter((each) => call(each, "matches", PLACES))]
 }
 
 /** Returns the element for a field's sentences. @param {HTMLFormElement} form @param {string} name @param {{near: Element | null, isAlert: boolean}} options near: a missing one is created here; null: it is not created */
 function placeOf(form, name, {near, isAlert}) {
   let place = placesIn(form).find((each) => attribute(each, "data-live-error") === name)
   if (!place && near) {
-    place = call(get(form, "ownerDocument"), "createElement", "p")
+    place = call(documentOf(form), "createElement", "p")
     show(place, "data-live-error", name)
     if (near === form) call(form, "append", place)
     else call(near, "after", place)
@@ -83,7 +86,7 @@ function controlsOf(form, name) {
 /** Adds an element to a control's aria-describedby; null: removes it. @param {Element} control @param {string | null} id */
 function describe(control, id) {
   const place = (/** @type {string} */ each) => {
-    const found = call(get(control, "ownerDocument"), "getElementById", each)
+    const found = call(documentOf(control), "getElementById", each)
     return found && attribute(found, "data-live-error") !== null
   }
   const others = (attribute(control, "aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place(each))

@@ -127,6 +127,13 @@ export function sentValues(field) {
   return isField(field) || (field instanceof HTMLInputElement && field.type === "hidden") ? [field.value] : []
 }
 
+/** Resets a form, except the fields that the user has changed since they were sent. @param {HTMLFormElement} form @param {ReturnType<typeof contents>} sent */
+export function resetSent(form, sent) {
+  const changed = sent.filter(({field, content}) => contentOf(field) !== content).map(({field}) => ({field, content: contentOf(field)}))
+  call(form, "reset")
+  for (const {field, content} of changed) setContent(field, content)
+}
+
 /** Notes that an action has accepted the content of these fields. @param {ReturnType<typeof contents>} fields */
 export function take(fields) {
   for (const {field, content} of fields) taken.set(field, content)

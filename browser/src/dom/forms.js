@@ -5,7 +5,7 @@
 
 import {showErrors} from "./form_errors.js"
 import {attribute, call, emit, isForeignSubmit, isHere, show} from "./members.js"
-import {BROWSERS_NAMES, contents, ownData} from "./form_fields.js"
+import {BROWSERS_NAMES, contents, ownData, resetSent} from "./form_fields.js"
 import {codes, RealtimeError} from "../protocol/messages.js"
 import {settle} from "./morph.js"
 
@@ -49,7 +49,7 @@ export class Forms {
       const result = await this.call({token: attribute(form, "data-live-token") ?? "", action, args})
       showErrors(form, {}, {make: true})
       settle(held)
-      if (pk === null) call(form, "reset")
+      if (pk === null) resetSent(form, held)
       else setVersion(form, result.version)
       emit(form, "realtime:reply", result)
       const next = attribute(form, "data-live-next")

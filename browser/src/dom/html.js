@@ -1,8 +1,8 @@
 /**
- * Parses rows as the page's parser would have parsed them in their container. Scripts in them do not run.
+ * Parses rows as the page's parser would have parsed them in their container, and whole pages. Scripts in them do not run.
  */
 
-import {call, get, set} from "./members.js"
+import {call, documentOf, get, set} from "./members.js"
 
 /** The Trusted Types policy that a page with `require-trusted-types-for 'script'` must allow. */
 const POLICY = "realtime"
@@ -34,9 +34,14 @@ export function parseElement(html, container) {
   return get(context, "firstElementChild")
 }
 
+/** Parses the HTML of a page. @param {string} html */
+export function parsePage(html) {
+  return new DOMParser().parseFromString(/** @type {string} */ (trusted("createHTML", html)), "text/html")
+}
+
 /** Returns an element of the same kind, so that HTML is parsed in its context and namespace. @param {Element} element */
 function inertCopy(element) {
-  const document = /** @type {Document} */ (get(element, "ownerDocument"))
+  const document = documentOf(element)
   let quiet = inert.get(document)
   if (!quiet) inert.set(document, (quiet = get(document, "implementation").createHTMLDocument("")))
   return call(quiet, "createElementNS", get(element, "namespaceURI"), get(element, "localName"))

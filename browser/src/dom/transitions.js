@@ -2,7 +2,7 @@
  * Animates added, moved and removed rows with the browser's view transitions: one for all containers painted at a time.
  */
 
-import {call, get, show} from "./members.js"
+import {call, documentOf, get, show} from "./members.js"
 
 /** Only rows are animated, and the page stays usable meanwhile. */
 const RULES = `
@@ -13,12 +13,14 @@ const RULES = `
 
 /** The functions that the next transition calls, by container. @type {Map<Element, () => void> | null} */
 let waiting = null
+/** The functions of a container's latest transition: it ends an earlier one, whose end must not count. @type {WeakMap<Element, Map<Element, () => void>>} */
+const latest = new WeakMap()
 /** @type {WeakSet<Document>} */
 const styled = new WeakSet()
 
 /** Returns whether the container's rows should be animated, and can be. @param {Element} element */
 export function animates(element) {
-  const document = /** @type {Document} */ (get(element, "ownerDocument"))
+  const document = documentOf(element)
   return (
     call(element, "closest", "[data-live-animate]") !== null &&
     typeof get(document, "startViewTransition") === "function" &&
@@ -29,17 +31,20 @@ export function animates(element) {
 
 /** Calls `paint` when the browser has captured the old state. @param {Element} element @param {() => void} paint */
 export function animate(element, paint) {
-  const document = /** @type {Document} */ (get(element, "ownerDocument"))
-  if (waiting) return void waiting.set(element, paint)
+  const document = documentOf(element)
+  show(element, "data-live-moving", "")
+  if (waiting) return void latest.set(element, waiting.set(element, paint))
   if (!styled.has(document)) addRules(document)
   const painted = (waiting = new Map([[element, paint]]))
-  show(element, "data-live-moving", "")
+  latest.set(element, painted)
   const transition = call(document, "startViewTransition", () => {
     waiting = null
     for (const each of painted.values()) each()
   })
   transition.ready.catch(() => {}) // replaced by another one, or the page is hidden: the rows are shown anyway
-  transition.finished.finally(() => show(element, "data-live-moving", null)).catch(() => {})
+  transition.finished.catch(() => {}).then(() => {
+    for (const each of painted.keys()) if (latest.get(each) === painted) show(each, "data-live-moving", null)
+  })
 }
 
 /** @param {Document} document */

@@ -2,7 +2,7 @@
  * Selects a transport: the first one on which the server sends welcome, and later a better one when it works again.
  */
 
-import {ABNORMAL} from "../protocol/messages.js"
+import {ABNORMAL, SILENCE} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
 /** @typedef {import("./websocket.js").Transport} Transport */
@@ -66,11 +66,11 @@ export class TransportSelector {
     this.#remember(name)
   }
 
-  /** Records the end of an attempt. */
-  ended() {
+  /** Records the end of an attempt. @param {{isCut: boolean}} options isCut: the transport has ended it, not the page, such as when it is left */
+  ended({isCut}) {
     if (this.#welcomed === null) this.#failures += 1
-    else if (this.now() - this.#welcomed < GOOD_SECONDS) this.#short += 1
-    else this.#short = 0
+    else if (this.now() - this.#welcomed >= GOOD_SECONDS) this.#short = 0
+    else if (isCut) this.#short += 1
     this.#welcomed = null
   }
 
@@ -100,6 +100,8 @@ class FallbackTransport {
   #handlers = null
   /** @type {ReturnType<TransportOption["open"]> | null} */
   #inner = null
+  /** The transport that a better one has replaced; it still receives the replies to its calls. @type {Transport | null} */
+  #retired = null
   #opened = false
   #hello = "" // the last one, which identifies the user if no cookie does
   #greeted = false // by a probe: the server has received hello
@@ -133,12 +135,17 @@ class FallbackTransport {
   }
 
   close() {
+    this.#end({isCut: false})
+  }
+
+  /** @param {{isCut: boolean}} options */
+  #end(options) {
     if (!this.#handlers) return
     this.#handlers = null
     this.#cancelTimer()
     this.#probe?.close()
     this.#inner?.close()
-    this.selector.ended()
+    this.selector.ended(options)
   }
 
   /** @param {number} index */
@@ -147,7 +154,7 @@ class FallbackTransport {
     const inner = (this.#inner = option.open())
     let received = false
     const failed = (/** @type {number} */ code, /** @type {string} */ reason) => {
-      if (inner !== this.#inner) return
+      if (inner !== this.#inner && inner !== this.#retired) return
       if (received || index + 1 >= this.order.length) return this.#closed(code, reason)
       this.#cancelTimer()
       inner.close()
@@ -168,15 +175,15 @@ class FallbackTransport {
       closed: failed,
     })
     if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, "Nothing was heard from the server."))
+      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, SILENCE))
     }
     inner.open()
   }
 
   #begin() {
-    if (this.#opened) return this.#handlers?.moved() // the previous transport opened, but carried no messages
+    if (this.#hello) return this.#handlers?.moved() // the previous transport opened, but carried no messages
+    if (!this.#opened) this.#handlers?.opened() // else hello follows when its token has been fetched
     this.#opened = true
-    this.#handlers?.opened()
   }
 
   /** @param {TransportOption} option @param {string} text its first message */
@@ -216,6 +223,7 @@ class FallbackTransport {
   #switch(probe, welcome) {
     this.#cancelTimer()
     const old = this.#inner
+    this.#retired = old
     this.#probe = null
     this.#inner = probe
     this.#greeted = true
@@ -236,7 +244,7 @@ class FallbackTransport {
   /** @param {number} code @param {string} reason */
   #closed(code, reason) {
     const handlers = this.#handlers
-    this.close()
+    this.#end({isCut: true})
     handlers?.closed(code, reason)
   }
 }

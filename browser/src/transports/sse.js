@@ -23,7 +23,7 @@ export class SseTransport extends HttpTransport {
       rest = /** @type {string} */ (events.pop())
       for (const event of events) {
         if (event.startsWith("event: end\n")) return
-        const data = /^data: (.*)$/m.exec(event)
+        const data = /^data: (.*)/ms.exec(event) // JSON may contain U+2028, which is the end of a line for "." and "$"
         if (data) take(data[1])
       }
     }

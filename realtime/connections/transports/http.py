@@ -110,10 +110,7 @@ async def continued(request: ASGIRequest) -> TransportRequest | None:
 
 
 async def _messages_of_known(request: ASGIRequest, handshake: Handshake, body: bytes) -> list[str] | None:
-    """Return the messages of a client whose user is known from a parked connection of its session; else None.
-
-    Raise `ProtocolError`.
-    """
+    """Return the messages of a client, if its session has a parked connection; else None. Raise `ProtocolError`."""
     if (other := parked(handshake, request)) is None:
         return None
     await _prove(request)

@@ -144,8 +144,9 @@ class RequestTransport:
 
     @property
     def user(self) -> str | None:
-        """The key of the connection's user."""
-        return None if self._connection is None else self._connection.user
+        """The key of the session's user; not that of a token, which other clients of the address do not have."""
+        identity = None if self._connection is None else self._connection.peer.identity
+        return None if identity is None or identity.session is None else identity.user
 
     def _go_on(self, visit: Visit) -> None:
         """Continue with the client's next request."""

@@ -7,6 +7,18 @@ import pytest
 from tests.browser.cases.conftest import Case
 from tests.support.pages import expect
 
+COUNT_GROUPS = """() => {
+    const start = document.startViewTransition
+    document.startViewTransition = Document.prototype.startViewTransition = function (paint) {
+        const transition = start.call(this, paint)
+        transition.ready.then(() => {
+            const effects = document.getAnimations().map(({effect}) => effect.pseudoElement ?? "")
+            window.groups = effects.filter((each) => each.includes("-group(")).length
+        })
+        return transition
+    }
+}"""
+
 
 def test_i_could_not_stop_the_list(case: Case) -> None:
     page = case.open("<li>a</li>", "<li>b</li>")
@@ -24,23 +36,26 @@ def test_rows_jumped_without_showing_where(case: Case) -> None:
     """A picture is taken of the rows as they were: each has one of its own, and the page is not held up."""
     page = case.open("<li>a</li>", "<li>b</li>", styles="")
     page.evaluate("document.querySelector('[data-live]').setAttribute('data-live-animate', '')")
-    page.evaluate("""() => {
-        const start = document.startViewTransition
-        document.startViewTransition = Document.prototype.startViewTransition = function (paint) {
-            const transition = start.call(this, paint)
-            transition.ready.then(() => {
-                const effects = document.getAnimations().map(({effect}) => effect.pseudoElement ?? "")
-                window.groups = effects.filter((each) => each.includes("-group(")).length
-            })
-            return transition
-        }
-    }""")
+    page.evaluate(COUNT_GROUPS)
     case.write("snippets.filter(position=0).update(position=5)")
     expect(page.locator("[data-live] > li")).to_have_text(["b", "a"])
 
     page.wait_for_function("() => window.groups !== undefined")
     assert page.evaluate("window.groups") == 2
     expect(page.locator("[data-live]")).not_to_have_attribute("data-live-moving", "")
+
+
+@pytest.mark.excused(webkit="without compositing, WebKitGTK crashes in a view transition")
+def test_only_one_list_showed_where_its_rows_went(case: Case) -> None:
+    other = '{% live "snippets" project=PK container="ol" %}'
+    page = case.open("<li>a</li>", "<li>b</li>", before="<div data-live-animate>", after=f"{other}</div>", styles="")
+    page.evaluate(COUNT_GROUPS)
+    case.write("snippets.filter(position=0).update(position=5)")
+    expect(page.locator("[data-live] > li")).to_have_text(["b", "a", "b", "a"])
+
+    page.wait_for_function("() => window.groups !== undefined")
+    assert page.evaluate("window.groups") == 4
+    expect(page.locator("[data-live-moving]")).to_have_count(0)
 
 
 @pytest.mark.excused(firefox="its driver cannot reduce motion", webkit="its driver cannot reduce motion")

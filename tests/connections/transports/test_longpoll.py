@@ -22,6 +22,7 @@ from realtime.hub.shutdown import drain
 from tests.connections.transports import inside
 from tests.connections.transports.inside import HELLO, Middleware, call, kinds, messages, post, subscribe
 from tests.models import Book
+from tests.support import passes
 from tests.support.limits import limit
 from tests.support.streams import OpenBooks, registered
 from tests.support.waiting import seconds
@@ -265,6 +266,17 @@ class TestNextRequest:
         asked = subscribe(stream, shelf=shelf.pk, **has)
         await messages(await post("poll/?wait=0.05", hello, asked, client=ann, **headers))
         assert parked[0] in hub.clients
+
+    async def test_of_a_stranger_does_not_count_for_the_user_of_a_token(self, hub, shelf, ann, settings, monkeypatch):
+        """Without a cookie, all clients of one address look alike."""
+        settings.REALTIME_AUTHENTICATE = "tests.support.passes.authenticate"
+        hello = HELLO | {"token": passes.token("ann")}
+        await messages(await post("poll/?wait=0.05", hello, subscribe("books", shelf=shelf.pk)))
+        assert request._parked[hub]
+        counted, of = [], hub.quotas.of
+        monkeypatch.setattr(hub.quotas, "of", lambda **whose: counted.append(whose["user"]) or of(**whose))
+        await messages(await post("poll/?wait=0.05", HELLO, subscribe("open", shelf=shelf.pk)))
+        assert set(counted) == {None}
 
     async def test_after_the_logout_brings_nothing(self, hub, shelf, ann, elsewhere):
         has = await self.begin(shelf, ann, "books")

@@ -80,4 +80,12 @@ export declare class Connection {
         timeout?: number;
         expectations?: [ResultSet, Expectation][];
     }): import("./calls.js").CallPromise<any>;
+    /**
+     * Calls a listener, and reports its exception, so that the others are called too.
+     *
+     * @template T
+     * @param {() => T} callback
+     * @returns {T | undefined}
+     */
+    safely<T>(callback: () => T): T | undefined;
 }
