@@ -29,7 +29,7 @@ function create() {
   const monitor = new Monitor()
   const selector = new TransportSelector({
     list: () => availableTransports(chosen),
-    after: (seconds, callback) => monitor.after(seconds, callback),
+    after: monitor.after,
     now: () => Date.now() / 1000,
     memory: storage(),
   })
@@ -201,7 +201,7 @@ function create() {
     new UploadForms({document, go: (url) => location.assign(url)}).start()
     new UnreadCounts({document, open: openUnread, report}).start()
     const {after, clock} = monitor
-    new ParameterForms({document, containersOf: (name) => page.containersOf(name), after: after.bind(monitor), now: clock.now}).start()
+    new ParameterForms({document, containersOf: (name) => page.containersOf(name), after, now: clock.now}).start()
   }
   if (get(document, "readyState") === "loading") callOf(document, "addEventListener", "DOMContentLoaded", start)
   else start()

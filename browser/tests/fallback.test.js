@@ -252,6 +252,13 @@ describe("the return to the best transport", () => {
     assert.deepEqual([probe.sent.at(-1), heard.at(-1)], ['{"type":"ack"}', [1006, "websocket is gone"]])
   })
 
+  test("does not hide that calls of the previous transport fail: they are repeated", () => {
+    const {sse, probe} = probing()
+    probe.welcome()
+    sse.handlers.closed(1006, "no network")
+    assert.deepEqual([probe.state, heard.at(-1)], ["closed", [1006, "no network"]])
+  })
+
   test("is remembered", () => {
     probing().probe.welcome()
     selector = makeSelector()

@@ -230,6 +230,16 @@ for (const [name, Transport] of [["Server-Sent Events", SseTransport], ["long-po
       await settled()
       assert.deepEqual([heard, requests[0].signal.aborted], [["opened", "reply", "frame"], true])
     })
+
+    test("tells that a call has failed after another transport has taken over", async () => {
+      await open(Transport)
+      transport.send('{"type":"call","id":"c1"}')
+      await settled()
+      transport.retire()
+      requests[1].fail(new TypeError("blocked"))
+      await settled()
+      assert.deepEqual(heard, ["opened", [1006, "TypeError: blocked"]])
+    })
   })
 }
 

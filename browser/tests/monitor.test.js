@@ -244,3 +244,9 @@ test("a callback that was cancelled does not come", () => {
   clock.pass(2)
   assert.deepEqual(heard, [])
 })
+
+test("a timer of months, as of a token, does not fire at once", ({mock}) => {
+  const set = mock.method(globalThis, "setTimeout", () => 0)
+  new Monitor({window: null, document: null}).after(90 * 24 * 3600, () => {})
+  assert.deepEqual(set.mock.calls.map((call) => call.arguments[1]), [2 ** 31 - 1])
+})

@@ -74,6 +74,20 @@ test("a refused move makes the rows unread again", async () => {
   assert.deepEqual([unread.count, heard], [2, 1])
 })
 
+test("a move that fails again and again is repeated after growing pauses", async () => {
+  const {unread, moves, timers, clock, run} = opened([2, 1])
+  const pauses = []
+  for (const isRefused of [true, true, true, false, false]) {
+    const marked = unread.markRead(isRefused ? "1" : unread.keys.at(-1))
+    pauses.push(timers[0].seconds)
+    clock.seconds += timers[0].seconds
+    await run()
+    moves.at(-1)[isRefused ? "reject" : "resolve"](new Error("no"))
+    await marked.catch(() => {})
+  }
+  assert.deepEqual(pauses, [0, 4, 8, 16, 2])
+})
+
 test("a row is seen elsewhere if another page has moved the marker there", async () => {
   const {unread, own, run} = opened([3, 2, 1])
   unread.markRead("1") // without an answer

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -121,14 +123,17 @@ def column(field: Any) -> Column:
     return Column(field.attname, field, target(field))
 
 
-class NeededFields(NamedTuple):
+@dataclass
+class NeededFields:
     """The fields of a live model that the log needs: those that route its changes, and those that point to other rows.
 
-    Pointing fields are not compared as text: the rows that they point to are looked up.
+    Pointing fields are not compared as text: the rows that they point to are looked up. `is_followed` is that of
+    `Table`.
     """
 
-    routing: set[str]
-    pointing: set[str]
+    routing: set[str] = dataclass_field(default_factory=set)
+    pointing: set[str] = dataclass_field(default_factory=set)
+    is_followed: bool = False
 
 
 def live_models() -> dict[type[Model], NeededFields]:
@@ -137,11 +142,13 @@ def live_models() -> dict[type[Model], NeededFields]:
     These are the models of streams, the models that streams, their rows and live values depend on, and the models that
     authorization depends on.
     """
-    found: defaultdict[type[Model], NeededFields] = defaultdict(lambda: NeededFields(set(), set()))
+    found: defaultdict[type[Model], NeededFields] = defaultdict(NeededFields)
     for stream in valid_streams():
         found[stream.model._meta.concrete_model or stream.model].routing.update(stream.routing_fields())
         for dependency in stream.dependencies():
-            found[dependency.model].pointing.update({dependency.points, dependency.kind} - {""})
+            needed = found[dependency.model]
+            needed.pointing.update({dependency.points, dependency.kind} - {""})
+            needed.is_followed = True
         if stream.audience_by and (links := stream.audience_path().links):
             found[links.model].pointing.update({links.row, links.audience})
         for model in stream.row_models():
@@ -186,6 +193,7 @@ def watched_tables(live: Mapping[type[Model], NeededFields] | None = None) -> di
     for model, needed in (live_models() if live is None else live).items():
         label, routing = model._meta.label_lower, _routing(model, needed)
         for member in with_parents(model):
+            table(member).is_followed |= needed.is_followed
             if _shares_key(model, member):
                 table(member).own.append(StreamRows(label, _routing_within(member, routing)))
             else:
@@ -203,9 +211,6 @@ def watched_tables(live: Mapping[type[Model], NeededFields] | None = None) -> di
     for model, names in untracked_columns().items():
         if model in tables:
             tables[model].untracked = names - set(tables[model].names)
-    for dependency in (each for stream in valid_streams() for each in stream.dependencies()):
-        for member in with_parents(dependency.model):
-            tables[member].is_followed = True
     for watched in list(tables.values()):
         for origin in _database_cascades(watched.model):
             table(origin).cascades |= watched.labels

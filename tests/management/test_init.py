@@ -325,6 +325,7 @@ class TestCommand:
         assert run("manage.py", "migrate", "-v0") == (0, "")
         assert run("manage.py", "realtime_doctor")[1].endswith("Changes arrive.\n")
 
+    @pytest.mark.once
     def test_what_is_left_to_do_is_an_error(self, run, tmp_path):
         settings = tmp_path / "mysite" / "settings.py"
         settings.write_text(settings.read_text() + 'INSTALLED_APPS = "django.contrib.auth".split()\n')
@@ -333,6 +334,7 @@ class TestCommand:
         assert code == 1
         assert "CommandError: To do by hand:\n- INSTALLED_APPS of mysite.settings is not a list" in shown
 
+    @pytest.mark.once
     def test_settings_are_those_of_manage_py(self, run, tmp_path):
         manage = tmp_path / "manage.py"
         setdefault = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')"
@@ -345,6 +347,7 @@ class TestCommand:
         sentence = "manage.py does not say which settings to use. Set DJANGO_SETTINGS_MODULE.\n"
         assert run("-m", "realtime", "init") == (2, sentence)
 
+    @pytest.mark.once
     def test_other_folders_are_refused(self, run, tmp_path):
         (tmp_path / "manage.py").unlink()
         sentence = "Run `python -m realtime init` in the folder of your project's manage.py.\n"

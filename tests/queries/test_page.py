@@ -32,7 +32,7 @@ from realtime.queries.page import page_part
 from realtime.streams.registry import registry
 from tests.models import Book, Note, Shelf
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once, pytest.mark.newest]
 
 
 @pytest.fixture

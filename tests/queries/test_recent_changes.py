@@ -5,6 +5,8 @@ import pytest
 from realtime.changelog.base import LoggedChange
 from realtime.queries.recent_changes import MAX_TICKS, TOO_MANY, RecentChanges
 
+pytestmark = pytest.mark.once
+
 
 def is_older(one: str, other: str) -> bool:
     return one <= other

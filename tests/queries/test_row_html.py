@@ -4,6 +4,8 @@ import pytest
 
 from realtime.queries.row_html import Inspector, fault, misplaced
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     "html",

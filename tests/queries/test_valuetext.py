@@ -8,6 +8,8 @@ import pytest
 
 from realtime.queries.valuetext import value_text
 
+pytestmark = pytest.mark.once
+
 CASES = json.loads((Path(__file__).parents[1] / "protocol/cases/valuetext.json").read_text())
 
 

@@ -5,6 +5,8 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from realtime.queries.viewer_marks import as_seen_by
 
+pytestmark = pytest.mark.once
+
 MARKS = '<p data-live-unless-user="5">a</p><p data-live-if-user="6 7">b</p><div data-live-owner="5">c</div>'
 SEEN = (
     '<p data-live-unless-user="5" hidden>a</p><p data-live-if-user="6 7" hidden>b</p>'

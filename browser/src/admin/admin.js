@@ -24,7 +24,7 @@ if (about?.kind === "list" && about.paused) {
 } else if (about) {
   const form = new ChangeForm({document, source, about})
   follow(about, form)
-  form.meet(realtime, about)
+  form.showOthers(realtime, about)
 }
 
 /** @param {import("./page.js").About} about @param {{changed: () => void, refused: () => void}} page */

@@ -36,9 +36,9 @@ export class ChangeForm {
   }
 
   /** Marks the user as present, and shows the other users. @param {any} realtime @param {About} about */
-  meet(realtime, {stream, live, user}) {
+  showOthers(realtime, {stream, live, user}) {
     const people = realtime.presence(stream, JSON.parse(live["data-live-params"]))
-    people.subscribe((/** @type {Person[]} */ rows) => this.#notices.here(rows.filter((person) => String(person.user) !== user)))
+    people.subscribe((/** @type {Person[]} */ rows) => this.#notices.others(rows.filter((person) => String(person.user) !== user)))
     if (this.#form) call(this.#form, "addEventListener", "input", () => people.set({editing: true}), {once: true})
   }
 

@@ -5,7 +5,7 @@
 import * as actions from "./actions.js"
 import {arrange} from "../dom/reorder.js"
 import {morph} from "../dom/morph.js"
-import {BODY, change, enliven, isInUse, keyedRows, keyRows, markup, renumber} from "./rows.js"
+import {BODY, change, initializeWidgets, isInUse, keyedRows, keyRows, markup, renumber} from "./rows.js"
 import {element, read} from "./page.js"
 import {Refresher} from "./refresher.js"
 
@@ -95,7 +95,7 @@ export class ChangeList {
     const rows = keyRows(next, about.keys)
     const here = keyedRows(this.#list)
     const kept = [...here].filter(([key, row]) => !rows?.has(key) && isInUse(row)).map(([, row]) => row)
-    if (kept.length && !next.querySelector(BODY)) this.#lend(next)
+    if (kept.length && !next.querySelector(BODY)) this.#keepForm(next)
 
     const body = this.#list.querySelector(BODY)
     const bars = [...next.querySelectorAll("div.actions")].map((bar) => /** @type {Element} */ (bar.cloneNode(true)))
@@ -105,8 +105,8 @@ export class ChangeList {
     morph(this.#list, next)
     for (const each of left) each.removeAttribute("data-live-keep")
 
-    if (body && rows && left.length) this.#tell(this.#place(body, rows, here, kept, fresh), about)
-    else this.#tell({added: [...(rows?.values() ?? [])], changed: [], gone: [...here.values()]}, about)
+    if (body && rows && left.length) this.#report(this.#place(body, rows, here, kept, fresh), about)
+    else this.#report({added: [...(rows?.values() ?? [])], changed: [], gone: [...here.values()]}, about)
     if (left.length) actions.follow(this.#list, bars)
     else actions.begin()
     this.#markup = fresh
@@ -140,7 +140,7 @@ export class ChangeList {
     }
     this.#remove(body, found.gone)
     arrange(body, [...order, ...kept])
-    found.added.forEach(enliven)
+    found.added.forEach(initializeWidgets)
     for (const row of stay) row.classList.toggle("realtime-left", kept.includes(row))
     for (const row of kept) row.setAttribute("title", this.#texts.kept)
     this.#keepForms(kept, rows.size)
@@ -171,7 +171,7 @@ export class ChangeList {
   }
 
   /** Keeps the form in an empty list, for rows that the user is editing. @param {Element} next */
-  #lend(next) {
+  #keepForm(next) {
     const form = this.#list.querySelector("#changelist-form")?.cloneNode(true)
     if (!(form instanceof Element)) return
     for (const part of form.querySelectorAll(`${BODY}, .hiddenfields`)) part.replaceChildren()
@@ -179,7 +179,7 @@ export class ChangeList {
   }
 
   /** @param {Difference} found @param {About} about */
-  #tell(found, about) {
+  #report(found, about) {
     this.#status.changed(found, about.count === this.#count ? "" : about.count)
     this.#count = about.count
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return

@@ -83,12 +83,12 @@ export function change(row, to) {
   for (const added of row.querySelectorAll(ADDED)) added.setAttribute("data-live-keep", "")
   const changed = morph(row, to)
   for (const kept of changed.querySelectorAll("[data-live-keep]")) kept.removeAttribute("data-live-keep")
-  enliven(changed)
+  initializeWidgets(changed)
   return changed
 }
 
 /** Initializes the admin's widgets in a new row, as the admin's scripts do when a page is loaded. @param {Element} row */
-export function enliven(row) {
+export function initializeWidgets(row) {
   const {DateTimeShortcuts: shortcuts, django} = /** @type {any} */ (window)
   for (const select of row.querySelectorAll(".admin-autocomplete:not([data-select2-id])")) {
     select.setAttribute("data-select2-id", `realtime-${++widgets}`) // the default is the id, which another row may have had

@@ -13,7 +13,7 @@ const QUIET = 3000 // milliseconds between two announcements of changes
 /** The line above a change list. */
 export class ListStatus {
   #counts = {added: 0, changed: 0, gone: 0}
-  #heard = ""
+  #shown = ""
   #line
   #message
   /** The timer after which a lost connection is reported. @type {ReturnType<typeof setTimeout> | undefined} */
@@ -35,11 +35,11 @@ export class ListStatus {
 
   /** @param {string} state of the connection */
   show(state) {
-    if (this.#heard === "ended") return
+    if (this.#shown === "ended") return
     if (state === "live") {
       clearTimeout(this.#outage)
       this.#set("live", this.#texts.live, this.#message.textContent === this.#texts.offline ? "" : undefined)
-    } else if (state === "offline" && this.#heard !== "offline") {
+    } else if (state === "offline" && this.#shown !== "offline") {
       this.#set("offline", "")
       this.#outage = setTimeout(() => this.#set("offline", "", this.#texts.offline), OUTAGE_SECONDS * 1000)
     }
@@ -71,7 +71,7 @@ export class ListStatus {
 
   #announce() {
     const {added, changed, gone} = this.#counts
-    if (this.#quiet || this.#heard === "ended" || !(added || changed || gone || this.#total)) return
+    if (this.#quiet || this.#shown === "ended" || !(added || changed || gone || this.#total)) return
     const counted = /** @type {const} */ (["added", "changed", "gone"]).filter((name) => this.#counts[name])
     const changes = counted.map((name) => this.#texts[name].replace("{number}", String(this.#counts[name]))).join(", ")
     this.#message.textContent = [this.#total, changes].filter(Boolean).map((part) => `${part}.`).join(" ")
@@ -92,7 +92,7 @@ export class ListStatus {
 
   /** @param {string} state @param {string} label @param {string} [message] undefined: unchanged */
   #set(state, label, message) {
-    this.#heard = state
+    this.#shown = state
     this.#line.hidden = false
     this.#line.setAttribute("data-state", state)
     this.#state.textContent = label
@@ -138,7 +138,7 @@ export class FormNotices {
   }
 
   /** @param {{name: string, data: {editing?: boolean}}[]} people the other users who have this form open */
-  here(people) {
+  others(people) {
     const names = people.map(({name, data}) => {
       const person = element(this.#document, "span", {class: "realtime-person"}, name)
       if (data.editing) person.append(" ", element(this.#document, "em", {}, `(${this.#texts.editing})`))

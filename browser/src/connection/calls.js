@@ -5,7 +5,7 @@
  * runs only once.
  */
 
-import {RealtimeError, newId} from "../protocol/messages.js"
+import {RealtimeError, badArguments, newId} from "../protocol/messages.js"
 import {sentence} from "../protocol/sentences.js"
 
 /** The most calls that may wait for the connection. */
@@ -240,6 +240,6 @@ function encode(message) {
   try {
     return JSON.stringify(message)
   } catch (error) {
-    throw new RealtimeError(null, `The arguments of a call must be JSON: ${error}.`, {name: "bad_arguments"})
+    throw badArguments(`The arguments of a call must be JSON: ${error}.`)
   }
 }

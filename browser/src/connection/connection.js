@@ -4,7 +4,7 @@
 
 import {Calls} from "./calls.js"
 import {EventListeners} from "../data/events.js"
-import {ABNORMAL, RealtimeError, parseJSON, sorted} from "../protocol/messages.js"
+import {ABNORMAL, RealtimeError, SILENCE, parseJSON, sorted} from "../protocol/messages.js"
 import {Session} from "../protocol/session.js"
 
 /** @typedef {import("../protocol/session.js").Effect} Effect */
@@ -58,14 +58,14 @@ export class Connection {
     this.report = report
     this.calls = new Calls({
       send: (text) => this.#transport?.send(text),
-      after: (seconds, callback) => monitor.after(seconds, callback),
+      after: monitor.after,
       now: () => monitor.clock.now(),
       ended: (id) => this.#removeExpectation(id),
       changed: () => this.#watch(),
     })
     monitor.start({
       due: () => this.#do(this.#session.due()),
-      silent: () => this.#do(this.#session.lost(ABNORMAL, "Nothing was heard from the server.")),
+      silent: () => this.#do(this.#session.lost(ABNORMAL, SILENCE)),
       suspend: () => this.#do(this.#session.suspend()),
       resume: () => this.#do(this.#session.resume()),
     })

@@ -15,6 +15,8 @@ const LONGEST_DELAY_SECONDS = 15
 const GOOD_SECONDS = 10
 /** A timer checks at least this often whether the device has slept: on some, timers stop meanwhile. */
 const LOOK_SECONDS = 10
+/** Browsers take a longer timer for one of 0. */
+const LONGEST_MILLISECONDS = 2 ** 31 - 1
 /** If a timer or a heartbeat is this late, the device has slept, or the page was throttled. */
 const LATE_SECONDS = 5
 
@@ -37,7 +39,7 @@ const LATE_SECONDS = 5
 /** @type {Clock} */
 const BROWSER_CLOCK = {
   now: newClock(),
-  setTimeout: (callback, milliseconds) => setTimeout(callback, milliseconds),
+  setTimeout: (callback, milliseconds) => setTimeout(callback, Math.min(milliseconds, LONGEST_MILLISECONDS)),
   clearTimeout: (timer) => clearTimeout(timer),
   random: () => Math.random(),
 }
@@ -81,8 +83,8 @@ export class Monitor {
     }
     this.window?.addEventListener("pagehide", leave) // perhaps into the back-forward cache
     this.window?.addEventListener("pageshow", back)
-    const {window, document} = this
-    if (window && document) watchDepartures({window, document, leave, back, after: (seconds, callback) => this.after(seconds, callback)})
+    const {window, document, after} = this
+    if (window && document) watchDepartures({window, document, leave, back, after})
     if (!document) return
     call(document, "addEventListener", "freeze", leave) // nothing runs until `resume`, and a socket would fill up
     call(document, "addEventListener", "resume", back)
@@ -132,7 +134,7 @@ export class Monitor {
   }
 
   /** @param {number} seconds @param {() => void} callback @returns {() => void} cancels */
-  after(seconds, callback) {
+  after = (seconds, callback) => {
     const timer = this.clock.setTimeout(callback, seconds * 1000)
     return () => this.clock.clearTimeout(timer)
   }

@@ -2,7 +2,7 @@
  * Live queries as data: what `live()` and `value()` return.
  */
 
-import {RealtimeError, sorted, valueFormat} from "../protocol/messages.js"
+import {RealtimeError, badArguments, sorted, valueFormat} from "../protocol/messages.js"
 import {ParameterChange} from "./parameter_change.js"
 import {Store} from "./store.js"
 import {ResultSet} from "./result_set.js"
@@ -52,7 +52,7 @@ class Handle {
       subscribe: (changed) => subscribe(changed, true),
       take: (subscribed, changed) => this.#take(subscribed, changed),
       refuse: (error) => this.#refuse(error),
-      after: (seconds, callback) => connection.monitor.after(seconds, callback),
+      after: connection.monitor.after,
     })
     this.stream = stream
     /** The parameters of the rows that are shown. */
@@ -166,6 +166,11 @@ class Handle {
     return handle.#subscribed.resultSet
   }
 
+  /** @param {Handle<any>} handle */
+  static connectionOf(handle) {
+    return handle.#connection
+  }
+
   /** Calls the listeners of a handle. @param {Handle<any>} handle */
   static notify(handle) {
     handle.#notify()
@@ -184,13 +189,11 @@ class Handle {
  * @extends {Handle<readonly T[]>}
  */
 export class LiveQuery extends Handle {
-  #connection
   #queries
 
   /** @param {HandleOptions & {queries: LiveQueries}} options */
   constructor(options) {
     super({...options, read: ({rows}) => /** @type {readonly any[]} */ (rows)})
-    this.#connection = options.connection
     this.#queries = options.queries
   }
 
@@ -226,7 +229,7 @@ export class LiveQuery extends Handle {
    * @returns {boolean} whether it was sent: false if the live query is not live
    */
   send(name, data) {
-    return this.#connection.sendEvent(Handle.resultSetOf(this), name, data)
+    return Handle.connectionOf(this).sendEvent(Handle.resultSetOf(this), name, data)
   }
 
   /**
@@ -252,17 +255,9 @@ export class LiveQuery extends Handle {
  * @extends {LiveQuery<T>}
  */
 export class Presence extends LiveQuery {
-  #connection
-
-  /** @param {HandleOptions & {queries: LiveQueries}} options */
-  constructor(options) {
-    super(options)
-    this.#connection = options.connection
-  }
-
   /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
-    this.#connection.present(Handle.resultSetOf(this), data)
+    Handle.connectionOf(this).present(Handle.resultSetOf(this), data)
   }
 }
 
@@ -359,7 +354,7 @@ export class LiveList extends LiveQuery {
   }
 }
 
-/** The live queries in use: one subscription for each combination of stream, parameters and format. */
+/** The live queries in use: one subscription for each combination of stream, parameters and format, and one more for presence. */
 export class LiveQueries {
   /** @type {Map<string, {resultSet: ResultSet, uses: number}>} */
   #inUse = new Map()
@@ -400,7 +395,7 @@ export class LiveQueries {
   openPresence(stream, params, data, everyone = false) {
     const name = everyone ? `${stream}:presence:all` : `${stream}:presence`
     /** @type {Presence<T>} */
-    const presence = new Presence({...this.#optionsOf(name, params, "data"), queries: this})
+    const presence = new Presence({...this.#optionsOf(name, params, "data", data !== null), queries: this})
     if (data) presence.set(data)
     return presence
   }
@@ -421,15 +416,15 @@ export class LiveQueries {
     return new Unread({newest, isLoaded, marker: this.openValue(name, params, "marker"), move, connection})
   }
 
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */
-  #optionsOf(stream, params, format) {
-    return {connection: this.connection, stream, params, subscribe: (changed, isNext) => this.#subscribe(stream, changed, format, isNext)}
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} [isPresent] whether it marks the user as present, until it is closed @returns {HandleOptions} */
+  #optionsOf(stream, params, format, isPresent = false) {
+    return {connection: this.connection, stream, params, subscribe: (changed, isNext) => this.#subscribe({stream, params: changed, format, isPresent, isNext})}
   }
 
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Subscribed} */
-  #subscribe(stream, params, format, isNext) {
+  /** @param {{stream: string, params: Params, format: import("../protocol/messages.js").Format, isPresent: boolean, isNext: boolean}} target @returns {Subscribed} */
+  #subscribe({stream, params, format, isPresent, isNext}) {
     const sent = /** @type {Params} */ (sorted(params)) // a copy: the caller may go on to change a list in it
-    const id = JSON.stringify([stream, sent, format])
+    const id = JSON.stringify([stream, sent, format, isPresent])
     let found = this.#inUse.get(id)
     if (!found) {
       found = {resultSet: new ResultSet({stream, params: sent, format, cursor: null, isNext}), uses: 0}
@@ -453,5 +448,5 @@ export class LiveQueries {
 
 function badOptimistic() {
   const reason = "The option 'optimistic' is a function of rows, in a live query's call(), or pairs of a live query or container and a function."
-  return new RealtimeError(null, reason, {name: "bad_arguments"})
+  return badArguments(reason)
 }

@@ -3,7 +3,7 @@
  */
 
 import {EventListeners} from "./events.js"
-import {RealtimeError} from "../protocol/messages.js"
+import {RealtimeError, badArguments} from "../protocol/messages.js"
 import {LiveTexts} from "./live_text.js"
 import {Overlays} from "./optimistic.js"
 import {newSubscription} from "../protocol/subscriptions.js"
@@ -149,7 +149,7 @@ export class ResultSet {
    * @returns {Change}
    */
   expect(id, expect) {
-    if (this.page && !this.page.expect) throw badTarget("What a call is expected to do can be shown in rows, not in a live value.")
+    if (this.page && !this.page.expect) throw badArguments("What a call is expected to do can be shown in rows, not in a live value.")
     if (this.page && !this.#shown) this.#readPage(this.page)
     this.overlays.add(id, expect)
     try {
@@ -301,11 +301,6 @@ export class ResultSet {
     this.#next = new Map()
     return {puts, drops, reset}
   }
-}
-
-/** @param {string} reason */
-function badTarget(reason) {
-  return new RealtimeError(null, reason, {name: "bad_arguments"})
 }
 
 /** @returns {Place} */

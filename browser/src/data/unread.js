@@ -11,6 +11,8 @@ import {Store} from "./store.js"
 export const MOST = 100
 /** Between two moves of the marker: readers who scroll must not write at each row. */
 const PAUSE_SECONDS = 2
+/** The pause doubles after each failure, up to this. */
+const LONGEST_PAUSE_SECONDS = 300
 
 export class Unread {
   #newest
@@ -23,6 +25,7 @@ export class Unread {
   /** The next move of the marker. @type {Promise<void> | null} */
   #next = null
   #movedAt = -Infinity
+  #pause = PAUSE_SECONDS
   /** @type {Set<() => void>} */
   #listeners = new Set()
 
@@ -138,14 +141,16 @@ export class Unread {
 
   async #send() {
     const {monitor} = this.#connection
-    const seconds = Math.max(0, this.#movedAt + PAUSE_SECONDS - monitor.clock.now())
+    const seconds = Math.max(0, this.#movedAt + this.#pause - monitor.clock.now())
     await new Promise((resolve) => monitor.after(seconds, () => resolve(undefined)))
     const position = this.#claimed
     this.#next = null
     this.#movedAt = monitor.clock.now()
     try {
       await this.#move(String(position))
+      this.#pause = PAUSE_SECONDS
     } catch (error) {
+      this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE_SECONDS)
       if (this.#claimed === position) this.#claimed = null // it is unread again
       this.#notify()
       throw error

@@ -7,7 +7,7 @@ import {contents, ownData, resetSent, restore} from "./form_fields.js"
 import {readJSON} from "./live_element.js"
 import {listAround} from "./in_place.js"
 import {attribute, call, emit, get, isForeign, isForeignSubmit, show} from "./members.js"
-import {RealtimeError} from "../protocol/messages.js"
+import {RealtimeError, badArguments} from "../protocol/messages.js"
 import {sentence} from "../protocol/sentences.js"
 import {settle} from "./morph.js"
 
@@ -71,7 +71,7 @@ export class ActionElements {
       if (element instanceof HTMLFormElement && attribute(element, "data-live-reset") !== null) resetSent(element, held)
       emit(element, "realtime:reply", result)
     } catch (error) {
-      if (!(element instanceof HTMLFormElement)) held.forEach(({field}) => restoreChoice(field))
+      if (!(element instanceof HTMLFormElement)) for (const {field} of held) if (isChoice(field)) restore(field) // a refused text stays, so that the user can correct it
       showError(element, error)
       emit(element, "realtime:error", error)
     } finally {
@@ -93,7 +93,7 @@ export class ActionElements {
     const token = owner && attribute(owner, "data-live-token")
     if (token) return {token}
     const reason = "An element with data-live-call must stand in what {% live %} shows, or in an element with {% live_actions %}: its call needs their data-live-token."
-    throw new RealtimeError(null, reason, {name: "bad_arguments"})
+    throw badArguments(reason)
   }
 
   /** @param {Element} element @param {1 | -1} step */
@@ -111,7 +111,7 @@ function timeoutOf(element) {
   if (text === null) return undefined
   const seconds = Number(text)
   if (seconds > 0) return seconds
-  throw new RealtimeError(null, `data-live-timeout is '${text}', which is not a number of seconds above 0.`, {name: "bad_arguments"})
+  throw badArguments(`data-live-timeout is '${text}', which is not a number of seconds above 0.`)
 }
 
 /** @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
@@ -125,7 +125,7 @@ function formArgs(form, submitter) {
     const values = data.getAll(name)
     if (values.some((each) => typeof each !== "string")) {
       const reason = sentence("The field '{name}' contains a file. Actions cannot send files; use a form.", {name})
-      throw new RealtimeError(null, reason, {name: "bad_arguments"})
+      throw badArguments(reason)
     }
     const field = get(form, "elements").namedItem(name)
     const several = values.length > 1 || (field instanceof HTMLSelectElement && field.multiple)
@@ -143,11 +143,6 @@ function fieldArgs(element) {
     return {[field.name]: [...field.selectedOptions].map(({value}) => value)}
   }
   return {[field.name]: field.value}
-}
-
-/** Undoes a refused choice. A refused text stays, so that the user can correct it. @param {import("./form_fields.js").Field} field */
-function restoreChoice(field) {
-  if (isChoice(field)) restore(field)
 }
 
 /** Shows the server's refusal at a form or field. @param {Element} element @param {unknown} error null: removes it */

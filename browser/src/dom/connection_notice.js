@@ -3,7 +3,7 @@
  */
 
 import {sentence} from "../protocol/sentences.js"
-import {call, get, isForeign, set, show} from "./members.js"
+import {call, get, isForeign, matchesIn, set, show} from "./members.js"
 
 /** Shorter outages, such as a restart of the server, are not reported. */
 export const OUTAGE_SECONDS = 5
@@ -37,9 +37,7 @@ export class ConnectionNotice {
 
   /** Shows the current text in a new part of the page too. @param {Element} root */
   fill(root) {
-    const places = [...call(root, "querySelectorAll", PLACE)]
-    if (call(root, "matches", PLACE)) places.push(root)
-    for (const place of places) {
+    for (const place of matchesIn(root, PLACE)) {
       if (isForeign(place)) continue
       if (!call(place, "hasAttribute", "role")) show(place, "role", "status") // before it has a text
       if (get(place, "textContent") !== this.#text) set(place, "textContent", this.#text)

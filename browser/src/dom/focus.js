@@ -3,7 +3,7 @@
  * previous one, else to the container. A focus elsewhere is left alone.
  */
 
-import {ask, attribute, call, focused, get} from "./members.js"
+import {ask, attribute, call, focused, get, matchesIn} from "./members.js"
 
 const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, audio[controls], video[controls], [contenteditable], [tabindex]"
 
@@ -24,7 +24,7 @@ export function focusIn(rows, changing) {
   const entries = [...rows]
   const place = entries.findIndex(([, each]) => each === row)
   const keys = entries.map(([key]) => key)
-  return {keys: [...keys.slice(place), ...keys.slice(0, place).reverse()], control, index: controls(row).indexOf(control)}
+  return {keys: [...keys.slice(place), ...keys.slice(0, place).reverse()], control, index: matchesIn(row, FOCUSABLE).indexOf(control)}
 }
 
 /**
@@ -50,15 +50,9 @@ export function giveFocus(container, target, key) {
   call(/** @type {HTMLElement} */ (target), "focus", {preventScroll: true})
 }
 
-/** @param {Element} row @returns {Element[]} */
-function controls(row) {
-  const within = [...call(row, "querySelectorAll", FOCUSABLE)]
-  return call(row, "matches", FOCUSABLE) ? [row, ...within] : within
-}
-
 /** Returns the most similar control of another row. @param {Element} row @param {Element} control @param {number} index */
 function likest(row, control, index) {
-  const usable = controls(row).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"))
+  const usable = matchesIn(row, FOCUSABLE).filter((each) => attribute(each, "tabindex") !== "-1" && !call(each, "matches", ":disabled"))
   const like = ["data-live-call", "name", "class"].find((name) => attribute(control, name))
   const alike = usable.filter((each) => get(each, "nodeName") === get(control, "nodeName"))
   const distance = (/** @type {Element} */ each) => Math.abs(usable.indexOf(each) - index)

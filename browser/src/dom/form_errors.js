@@ -2,7 +2,7 @@
  * Shows errors at the fields of a form: the sentences, ARIA attributes, and the focus.
  */
 
-import {attribute, call, get, set, show} from "./members.js"
+import {attribute, call, documentOf, get, set, show} from "./members.js"
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control */
 
@@ -58,7 +58,7 @@ function placesIn(form) {
 function placeOf(form, name, {near, isAlert}) {
   let place = placesIn(form).find((each) => attribute(each, "data-live-error") === name)
   if (!place && near) {
-    place = call(get(form, "ownerDocument"), "createElement", "p")
+    place = call(documentOf(form), "createElement", "p")
     show(place, "data-live-error", name)
     if (near === form) call(form, "append", place)
     else call(near, "after", place)
@@ -86,7 +86,7 @@ function controlsOf(form, name) {
 /** Adds an element to a control's aria-describedby; null: removes it. @param {Element} control @param {string | null} id */
 function describe(control, id) {
   const place = (/** @type {string} */ each) => {
-    const found = call(get(control, "ownerDocument"), "getElementById", each)
+    const found = call(documentOf(control), "getElementById", each)
     return found && attribute(found, "data-live-error") !== null
   }
   const others = (attribute(control, "aria-describedby") ?? "").split(/\s+/).filter((each) => each && !place(each))

@@ -2,7 +2,7 @@
  * Parses rows as the page's parser would have parsed them in their container, and whole pages. Scripts in them do not run.
  */
 
-import {call, get, set} from "./members.js"
+import {call, documentOf, get, set} from "./members.js"
 
 /** The Trusted Types policy that a page with `require-trusted-types-for 'script'` must allow. */
 const POLICY = "realtime"
@@ -41,7 +41,7 @@ export function parsePage(html) {
 
 /** Returns an element of the same kind, so that HTML is parsed in its context and namespace. @param {Element} element */
 function inertCopy(element) {
-  const document = /** @type {Document} */ (get(element, "ownerDocument"))
+  const document = documentOf(element)
   let quiet = inert.get(document)
   if (!quiet) inert.set(document, (quiet = get(document, "implementation").createHTMLDocument("")))
   return call(quiet, "createElementNS", get(element, "namespaceURI"), get(element, "localName"))

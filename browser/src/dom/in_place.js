@@ -5,8 +5,8 @@
  * the marker stays, because the element may have headings, forms and several lists.
  */
 
-import {RealtimeError} from "../protocol/messages.js"
-import {attribute, call, get, isSigned} from "./members.js"
+import {badArguments} from "../protocol/messages.js"
+import {attribute, call, documentOf, get, isSigned} from "./members.js"
 
 /** Returns whether an element is such a marker. @param {Element | null} element */
 export const isMarker = (element) => element !== null && get(element, "localName") === "template" && attribute(element, "data-live") !== null
@@ -23,10 +23,10 @@ export function adopted(element) {
   if (!parent) return element
   if (attribute(parent, "data-live") !== null) {
     const reason = `The list '${attribute(element, "data-live")}' was put into an element that is a live list already: give each an element of its own.`
-    throw new RealtimeError(null, reason, {name: "bad_arguments"})
+    throw badArguments(reason)
   }
   const isOwn = ["data-live-key", "data-live-stream", "data-live-token"].some((name) => attribute(parent, name) !== null)
-  if (isOwn || parent === get(/** @type {Document} */ (get(parent, "ownerDocument")), "body")) return element
+  if (isOwn || parent === get(documentOf(parent), "body")) return element
   if (![...get(parent, "childNodes")].every((node) => node === element || isPart(node))) return element
   for (const {name, value} of get(element, "attributes")) if (name.startsWith("data-live")) call(parent, "setAttribute", name, value)
   call(element, "remove")
@@ -38,7 +38,7 @@ function aroundRows(marker) {
   const name = attribute(marker, "data-live-in")
   const parent = get(marker, "parentElement")
   if (!name || !parent || get(parent, "localName") !== "table") return parent
-  const body = call(/** @type {Document} */ (get(marker, "ownerDocument")), "createElement", name)
+  const body = call(documentOf(marker), "createElement", name)
   call(marker, "before", body)
   call(body, "append", marker)
   return body
@@ -50,10 +50,14 @@ function isPart(node) {
   return get(node, "nodeType") === 8 || !(get(node, "textContent") ?? "").trim() // a comment, or white space
 }
 
-/** Returns the elements that may be rows of a marker, in order. @param {Element} marker @returns {Element[]} */
-export function elementsBefore(marker) {
+/** Returns the parent of a list's rows. @param {Element} live the container, or the marker of a list in place @returns {Element} */
+export const parentOfRows = (live) => (isMarker(live) && get(live, "parentElement")) || live
+
+/** Returns the elements that may be rows of a list, in order. @param {Element} live @returns {Element[]} */
+export function elementsOf(live) {
+  if (!isMarker(live)) return [...get(live, "children")]
   const found = []
-  for (let each = get(marker, "previousElementSibling"); each && !isMarker(each); each = get(each, "previousElementSibling")) found.push(each)
+  for (let each = get(live, "previousElementSibling"); each && !isMarker(each); each = get(each, "previousElementSibling")) found.push(each)
   return found.reverse()
 }
 

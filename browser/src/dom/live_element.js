@@ -2,11 +2,11 @@
  * One [data-live] element, bound to its live query. It shows rows or a value.
  */
 
-import {RealtimeError, parseJSON, sorted, valueFormat} from "../protocol/messages.js"
+import {RealtimeError, badArguments, parseJSON, sorted, valueFormat} from "../protocol/messages.js"
 import {followFromStart, growsUpwards} from "./follow.js"
 import {noteGone} from "./gone.js"
-import {isMarker} from "./in_place.js"
-import {attribute, call, emit, get, show} from "./members.js"
+import {parentOfRows} from "./in_place.js"
+import {attribute, call, documentOf, emit, show} from "./members.js"
 import {PART_ROWS, inTasks} from "./parts.js"
 import {MoreLink} from "./more_link.js"
 import {withoutAnchoring} from "./scroll_anchor.js"
@@ -45,7 +45,7 @@ export class Container {
   /** The change that is being shown. @type {Pending | null} */
   #painting = null
   /** The change for listeners, if the last one was shown together with earlier ones. @type {Change | null} */
-  #toTell = null
+  #undispatched = null
   #change
   /** Called when the server has shown or refused the newest parameters. @type {(error: RealtimeError | null) => void} */
   #answered = () => {}
@@ -89,7 +89,7 @@ export class Container {
       subscribe: (params) => this.#subscribe(params),
       take: ({resultSet}) => this.#switch(resultSet),
       refuse: (error) => this.#refuse(error),
-      after: (seconds, callback) => connection.monitor.after(seconds, callback),
+      after: connection.monitor.after,
     })
     this.announcer = announcer
     this.openUnread = openUnread
@@ -104,7 +104,7 @@ export class Container {
 
   #showMore() {
     const {element, resultSet, connection} = this
-    if (growsUpwards(element)) withoutAnchoring(this.#parent)
+    if (growsUpwards(element)) withoutAnchoring(parentOfRows(this.element))
     this.#windows = new Windows({
       size: this.#step,
       first: {resultSet, close: () => connection.unsubscribe(resultSet)},
@@ -128,7 +128,7 @@ export class Container {
     const params = {...this.resultSet.subscription.params}
     for (const name of ["page", WINDOW]) if (!(name in known)) delete params[name]
     this.#unread?.close()
-    this.#unread = new UnreadRows(this.#parent, {rows: () => content.rows(), unread: openUnread(this.name, params)})
+    this.#unread = new UnreadRows(parentOfRows(this.element), {rows: () => content.rows(), unread: openUnread(this.name, params)})
   }
 
   /** Handles further rows. The address names them, so that a reload shows as many. */
@@ -165,9 +165,9 @@ export class Container {
       if (resultSet === this.resultSet) emit(this.element, "realtime:event", {...about, data})
     })
     resultSet.listeners.add((_rows, change) => {
-      if (!this.#resultSets.includes(resultSet) || this.#pending) return // they are told when it is shown
-      if (this.#toTell || !this.#windows) this.#tell(this.#toTell ?? change)
-      this.#toTell = null
+      if (!this.#resultSets.includes(resultSet) || this.#pending) return // they are called when it is shown
+      if (this.#undispatched || !this.#windows) this.#dispatch(this.#undispatched ?? change)
+      this.#undispatched = null
     })
     return resultSet
   }
@@ -328,9 +328,9 @@ export class Container {
   #take(keys, change) {
     const isLarge = change.puts.size + change.drops.length > PART_ROWS
     this.#pending = joined(this.#pending, keys, change)
-    if (this.resultSet.error) this.#toTell = this.#paintAll() // rows that the user may no longer see must not stay
+    if (this.resultSet.error) this.#undispatched = this.#paintAll() // rows that the user may no longer see must not stay
     else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({isNow: true})
-    else if (!isPaused(this.element)) animate(this.#parent, () => this.#flush())
+    else if (!isPaused(this.element)) animate(parentOfRows(this.element), () => this.#flush())
     this.#count()
     this.#link?.update()
     return true
@@ -340,11 +340,11 @@ export class Container {
   #show({isNow = false} = {}) {
     const pending = (this.#pending &&= {...this.#pending}) // another object, so that tasks of an earlier call end
     if (!pending) return
-    inTasks(this.#paint(pending), /** @type {Document} */ (get(this.element, "ownerDocument")), (isDone) => {
+    inTasks(this.#paint(pending), documentOf(this.element), (isDone) => {
       if (this.#pending !== pending) return false
       if (isDone) this.#pending = null
-      if (isDone && isNow) this.#toTell = this.#toTell && this.#windows ? joined({keys: [], change: this.#toTell}, pending.keys, pending.change).change : pending.change
-      else if (isDone) this.#tell(pending.change)
+      if (isDone && isNow) this.#undispatched = this.#undispatched && this.#windows ? joined({keys: [], change: this.#undispatched}, pending.keys, pending.change).change : pending.change
+      else if (isDone) this.#dispatch(pending.change)
       isNow = false
       return !isPaused(this.element)
     })
@@ -352,7 +352,7 @@ export class Container {
 
   #flush() {
     const change = this.#paintAll()
-    if (change) this.#tell(change)
+    if (change) this.#dispatch(change)
   }
 
   #paintAll() {
@@ -360,11 +360,6 @@ export class Container {
     this.#pending = null
     if (pending) for (const work = this.#paint(pending); !work.next().done; );
     return pending && pending.change
-  }
-
-  /** The parent of the rows. */
-  get #parent() {
-    return (isMarker(this.element) && get(this.element, "parentElement")) || this.element
   }
 
   /** @param {ResultSet} resultSet */
@@ -406,7 +401,7 @@ export class Container {
   }
 
   /** @param {Change} change */
-  #tell(change) {
+  #dispatch(change) {
     const {error} = this.resultSet
     if (error) emit(this.element, "realtime:error", error)
     else emit(this.element, "realtime:change", this.content.detail(change))
@@ -438,7 +433,7 @@ function joined(held, keys, change) {
 /** An element without a token is not bound: user-written markup could name any stream. @param {string} name */
 function unsigned(name) {
   const reason = `The element with data-live="${name}" has no data-live-token: show it with {% live %}, or open it from a script with realtime.live().`
-  return new RealtimeError(null, reason, {name: "bad_arguments"})
+  return badArguments(reason)
 }
 
 /** Returns whether what a format shows is HTML: rows, rows of the page's own template, or links to pages. @param {string} format */
@@ -450,7 +445,7 @@ function readFormat(element) {
   if (isHTML(format)) return /** @type {Format} */ (format)
   if (format.startsWith("value:")) return valueFormat(format.slice("value:".length))
   const reason = `The attribute data-live-format must be 'html', or 'value:' with the name of a live value, not '${format}'.`
-  throw new RealtimeError(null, reason, {name: "bad_arguments"})
+  throw badArguments(reason)
 }
 
 /**
@@ -469,5 +464,5 @@ export function readJSON(element, name) {
   } catch {
     // reported below
   }
-  throw new RealtimeError(null, `The attribute ${name} must be a JSON object, not '${text}'.`, {name: "bad_arguments"})
+  throw badArguments(`The attribute ${name} must be a JSON object, not '${text}'.`)
 }

@@ -4,7 +4,7 @@
  */
 
 import {isField} from "./form_fields.js"
-import {attribute, call, get, isForeign, isSigned} from "./members.js"
+import {attribute, call, documentOf, get, isForeign, isSigned} from "./members.js"
 import {pageChanges} from "./page_changes.js"
 
 /** Maps the server's nodes to the page's. @typedef {Map<Node, Node>} Pairs */
@@ -123,7 +123,7 @@ function pick(nodes, wanted) {
 
 /** Returns all elements, except those inside kept ones. @param {Node} root @returns {Element[]} */
 function elementsIn(root) {
-  const document = /** @type {Document} */ (get(root, "ownerDocument"))
+  const document = documentOf(root)
   const walker = call(document, "createTreeWalker", root, 1)
   const found = []
   for (let node = walker.nextNode(); node; ) {

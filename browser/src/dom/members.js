@@ -52,9 +52,18 @@ export function show(element, name, value) {
   else if (attribute(element, name) !== value) call(element, "setAttribute", name, value)
 }
 
+/** @param {Node} node @returns {Document} the node's own, or the node itself */
+export const documentOf = (node) => /** @type {Document} */ (get(node, "ownerDocument") ?? node)
+
+/** Returns the root if it matches, and the elements in it that do. @param {Element} root @param {string} selector @returns {Element[]} */
+export function matchesIn(root, selector) {
+  const within = [...call(root, "querySelectorAll", selector)]
+  return call(root, "matches", selector) ? [root, ...within] : within
+}
+
 /** Dispatches an event on the element, or on the document if the element has left the page. @param {Element} element @param {string} type @param {unknown} detail */
 export function emit(element, type, detail) {
-  const target = get(element, "isConnected") ? element : /** @type {Document} */ (get(element, "ownerDocument"))
+  const target = get(element, "isConnected") ? element : documentOf(element)
   call(/** @type {Node} */ (target), "dispatchEvent", new CustomEvent(type, {bubbles: true, detail}))
 }
 
@@ -83,7 +92,7 @@ export function ask(element, type, detail) {
 
 /** Returns the focused element; null if it is only the body. @param {Node} node */
 export function focused(node) {
-  const document = /** @type {Document} */ (get(node, "ownerDocument") ?? node)
+  const document = documentOf(node)
   const active = get(document, "activeElement")
   return active === get(document, "body") ? null : active
 }

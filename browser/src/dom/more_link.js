@@ -4,8 +4,8 @@
 
 import {isPlainClick} from "../connection/departure.js"
 import {giveFocus} from "./focus.js"
-import {elementsBefore, isMarker} from "./in_place.js"
-import {attribute, call, focused, get, isForeign, show} from "./members.js"
+import {elementsOf, parentOfRows} from "./in_place.js"
+import {attribute, call, documentOf, focused, get, isForeign, show} from "./members.js"
 import {pageChanges} from "./page_changes.js"
 
 /** @typedef {import("../data/windows.js").Windows} Windows */
@@ -32,20 +32,16 @@ export class MoreLink {
   }
 
   get #document() {
-    return /** @type {Document} */ (get(this.live, "ownerDocument"))
-  }
-
-  get #siblings() {
-    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")]
+    return documentOf(this.live)
   }
 
   get #rows() {
-    return this.#siblings.filter((each) => attribute(each, "data-live-key") !== null)
+    return elementsOf(this.live).filter((each) => attribute(each, "data-live-key") !== null)
   }
 
   /** The child of the list that contains the link. */
   get #place() {
-    return this.#siblings.find((each) => attribute(each, "data-live-load") !== null)
+    return elementsOf(this.live).find((each) => attribute(each, "data-live-load") !== null)
   }
 
   get #link() {
@@ -111,7 +107,7 @@ export class MoreLink {
     const [rows, isUp] = [this.#rows, this.windows.size < 0]
     const added = rows.filter((each) => !this.#before.has(each))
     const row = (isUp ? added.at(-1) : added[0]) ?? (isUp ? rows[0] : rows.at(-1))
-    if (row) giveFocus(isMarker(this.live) ? /** @type {Element} */ (get(row, "parentElement")) : this.live, row, attribute(row, "data-live-key"))
+    if (row) giveFocus(parentOfRows(this.live), row, attribute(row, "data-live-key"))
   }
 
   #load() {
@@ -126,7 +122,7 @@ const isManual = (link) => call(link, "closest", '[data-live-autoload="off"]') !
 
 /** @param {Element} link @param {number} steps */
 function addressOf(link, steps) {
-  const url = new URL(/** @type {Document} */ (get(link, "ownerDocument")).location.href)
+  const url = new URL(documentOf(link).location.href)
   url.searchParams.set(MORE, String(steps))
   return url.search
 }

@@ -4,7 +4,7 @@
 
 import {follow, isField, isUsersAttribute, noteEdit, take, takeWithheld, use, withholdsChildren} from "./form_fields.js"
 import {isKept, kind, pairNamed, pairRest} from "./matching.js"
-import {call, get} from "./members.js"
+import {call, documentOf, get} from "./members.js"
 import {pageChanges} from "./page_changes.js"
 import {arrange, place} from "./reorder.js"
 
@@ -181,7 +181,7 @@ class Morph {
         gaps.push(...this.#open(child))
         continue
       }
-      const mark = call(/** @type {Document} */ (get(node, "ownerDocument")), "createComment", "")
+      const mark = call(documentOf(node), "createComment", "")
       call(node, "replaceChild", mark, child)
       gaps.push({parent: node, children: [], mark, node: child})
     }

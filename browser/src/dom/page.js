@@ -7,7 +7,7 @@ import {ConnectionNotice} from "./connection_notice.js"
 import {Container} from "./live_element.js"
 import {adopted} from "./in_place.js"
 import {forgetRestored} from "./form_fields.js"
-import {call, get, isForeign, show} from "./members.js"
+import {call, get, isForeign, matchesIn, show} from "./members.js"
 import {watchFields} from "./morph.js"
 
 /** @typedef {import("../connection/connection.js").Connection} Connection */
@@ -35,7 +35,7 @@ export class Page {
     this.connect = connect
     this.report = report
     this.openUnread = openUnread
-    const after = (/** @type {number} */ seconds, /** @type {() => void} */ callback) => connection.monitor.after(seconds, callback)
+    const {after} = connection.monitor
     this.announcer = new Announcer(document, after)
     this.notice = new ConnectionNotice(document, after)
   }
@@ -108,9 +108,7 @@ export class Page {
 
   /** @param {Element} root */
   #bindAll(root) {
-    const found = [...call(root, "querySelectorAll", "[data-live]")]
-    if (call(root, "matches", "[data-live]")) found.unshift(root)
-    for (const element of found) {
+    for (const element of matchesIn(root, "[data-live]")) {
       if (!this.#containers.has(element) && !isForeign(element)) this.#guarded(() => this.#bind(adopted(element)))
     }
     this.notice.fill(root)
@@ -143,7 +141,7 @@ export class Page {
     if (!container) return
     this.#containers.delete(element)
     if (container.resultSet.subscription.vouched) this.#vouched.add(container.token)
-    container.release()
+    this.#guarded(() => container.release())
     this.connection.unsubscribe(container.resultSet)
   }
 

@@ -3,8 +3,8 @@
  */
 
 import {isPlainClick} from "../connection/departure.js"
-import {isMarker} from "./in_place.js"
-import {attribute, call, get, isForeign} from "./members.js"
+import {parentOfRows} from "./in_place.js"
+import {attribute, call, isForeign} from "./members.js"
 
 /** The parameter of the list, and of the address. */
 export const PAGE = "page"
@@ -51,7 +51,7 @@ export class PageLinks {
   /** Scrolls to the beginning of the page, as after any other link. @param {string} stream */
   #scrollTo(stream) {
     const live = [...call(this.document, "querySelectorAll", "[data-live]")].find((each) => attribute(each, "data-live") === stream && isOfRows(each))
-    const list = live && isMarker(live) ? get(live, "parentElement") : live
+    const list = live && parentOfRows(live)
     if (list && call(list, "getBoundingClientRect").top < 0) call(list, "scrollIntoView", {block: "start"})
   }
 }

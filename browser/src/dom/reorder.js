@@ -2,7 +2,7 @@
  * Reorders nodes with the fewest moves, without moving the node that has the focus or the selection.
  */
 
-import {call, focused, get} from "./members.js"
+import {call, documentOf, focused, get} from "./members.js"
 
 /**
  * @param {Node} parent
@@ -42,8 +42,8 @@ function isRise(nodes, placeOf) {
 
 /** Returns the child that has the focus or the selection. Reading it forces a layout. @param {Node} parent @returns {ChildNode | null} */
 function childInUse(parent) {
-  const document = get(parent, "ownerDocument")
-  const selection = document && call(document, "getSelection")
+  const document = documentOf(parent)
+  const selection = call(document, "getSelection")
   const inUse = [focused(parent), selection?.isCollapsed ? null : selection?.anchorNode]
   for (let node of inUse) {
     while (node && get(node, "parentNode") !== parent) node = get(node, "parentNode")
@@ -95,16 +95,16 @@ function losesScrolling() {
 /** @param {ChildNode[]} nodes @returns {() => void} restores the focus without events, because for the page it was never lost */
 function holdFocus(nodes) {
   const active = /** @type {HTMLInputElement | null} */ (nodes.length ? focused(nodes[0]) : null)
-  const window = active && get(get(active, "ownerDocument"), "defaultView")
+  const window = active && get(documentOf(active), "defaultView")
   if (!active || !window || !nodes.some((node) => call(node, "contains", active))) return () => {}
   const [start, end, direction] = active.selectionStart === undefined ? [] : [active.selectionStart, active.selectionEnd, active.selectionDirection]
-  const hush = (/** @type {Event} */ event) => event.stopImmediatePropagation()
-  const heard = ["blur", "focusout", "focus", "focusin"]
-  for (const type of heard) window.addEventListener(type, hush, true)
+  const stop = (/** @type {Event} */ event) => event.stopImmediatePropagation()
+  const types = ["blur", "focusout", "focus", "focusin"]
+  for (const type of types) window.addEventListener(type, stop, true)
   return () => {
     active.focus({preventScroll: true})
     if (typeof start === "number") active.setSelectionRange(start, end ?? start, direction ?? undefined)
-    for (const type of heard) window.removeEventListener(type, hush, true)
+    for (const type of types) window.removeEventListener(type, stop, true)
   }
 }
 

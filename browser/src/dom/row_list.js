@@ -8,7 +8,7 @@ import {focusIn, moveFocus} from "./focus.js"
 import {follow} from "./follow.js"
 import {isEdited, isField} from "./form_fields.js"
 import {parseElement, parseRow} from "./html.js"
-import {elementsBefore, isMarker} from "./in_place.js"
+import {elementsOf, isMarker, parentOfRows} from "./in_place.js"
 import {ask, attribute, call, emit, get, show} from "./members.js"
 import {morph} from "./morph.js"
 import {pageChanges} from "./page_changes.js"
@@ -51,7 +51,7 @@ export class Rows {
 
   /** The parent of the rows. */
   get element() {
-    return (isMarker(this.live) && get(this.live, "parentElement")) || this.live
+    return parentOfRows(this.live)
   }
 
   /** Observes the container; for a marker, its rows. @param {Iterable<Element>} rows */
@@ -133,7 +133,7 @@ export class Rows {
   }
 
   get #shownPlaceholder() {
-    return this.#elements().find((each) => attribute(each, "data-live-empty") !== null)
+    return elementsOf(this.live).find((each) => attribute(each, "data-live-empty") !== null)
   }
 
   /** The child that precedes the rows. */
@@ -162,9 +162,9 @@ export class Rows {
         if (row) rows.set(key, row)
         if (row && !shown) added.push([key, row])
       }
-      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, this.#elements())
+      arrange(this.element, keys.flatMap((key) => rows.get(key) ?? []), this.#place, elementsOf(this.live))
       if (isMarker(this.live)) this.#observe(puts.flatMap(([key]) => rows.get(key) ?? []))
-      for (const [key, row] of added) this.#tell("add", key, row)
+      for (const [key, row] of added) this.#dispatchAfter("add", key, row)
       if (place) moveFocus(this.element, this.rows(), place)
     })
     scroll()
@@ -224,7 +224,7 @@ export class Rows {
       const drawn = isAlike ? shown : morph(shown, row)
       serverHtml.set(drawn, html)
       show(drawn, "data-live-error", null)
-      this.#tell("morph", key, drawn)
+      this.#dispatchAfter("morph", key, drawn)
       return drawn
     } catch (cause) {
       const reason = `The row '${key}' of '${attribute(this.live, "data-live")}' cannot be shown: ${cause instanceof Error ? cause.message : cause}`
@@ -237,7 +237,7 @@ export class Rows {
   }
 
   /** @param {string} what @param {string} key @param {Element} row */
-  #tell(what, key, row) {
+  #dispatchAfter(what, key, row) {
     /** @type {any} */ (globalThis).htmx?.process?.(row) // htmx only processes what it has loaded itself
     emit(row, `realtime:after-${what}`, {key, row})
   }
@@ -267,13 +267,9 @@ export class Rows {
     return rows
   }
 
-  #elements() {
-    return isMarker(this.live) ? elementsBefore(this.live) : [...get(this.live, "children")]
-  }
-
   /** @returns {[string, Element][]} */
   #children() {
-    return this.#elements().flatMap((child) => {
+    return elementsOf(this.live).flatMap((child) => {
       const key = attribute(child, "data-live-key")
       return key === null ? [] : [/** @type {[string, Element]} */ ([key, child])]
     })

@@ -2,7 +2,7 @@
  * Keeps what a reader sees in place while rows are added above it: Safari does not, and no browser does at the very top.
  */
 
-import {call, get} from "./members.js"
+import {call, documentOf, get} from "./members.js"
 
 /** @param {Element} element a list that grows upwards */
 export function withoutAnchoring(element) {
@@ -15,7 +15,7 @@ export function withoutAnchoring(element) {
  */
 export function keepPlace(element) {
   const scroller = scrollerOf(element)
-  const edge = Math.max(0, scroller === get(get(scroller, "ownerDocument"), "documentElement") ? 0 : topOf(scroller))
+  const edge = Math.max(0, scroller === get(documentOf(scroller), "documentElement") ? 0 : topOf(scroller))
   const row = [...get(element, "children")].find((each) => call(each, "hasAttribute", "data-live-key") && call(each, "getBoundingClientRect").bottom > edge)
   if (!row) return () => {}
   const before = topOf(row)
@@ -35,6 +35,6 @@ function scrollerOf(element) {
   for (; each; each = get(each, "parentElement")) {
     if (/^(auto|scroll)$/.test(getComputedStyle(each).overflowY)) return each
   }
-  const document = /** @type {Document} */ (get(element, "ownerDocument"))
+  const document = documentOf(element)
   return get(document, "scrollingElement") ?? get(document, "documentElement")
 }

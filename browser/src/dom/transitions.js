@@ -2,7 +2,7 @@
  * Animates added, moved and removed rows with the browser's view transitions: one for all containers painted at a time.
  */
 
-import {call, get, show} from "./members.js"
+import {call, documentOf, get, show} from "./members.js"
 
 /** Only rows are animated, and the page stays usable meanwhile. */
 const RULES = `
@@ -20,7 +20,7 @@ const styled = new WeakSet()
 
 /** Returns whether the container's rows should be animated, and can be. @param {Element} element */
 export function animates(element) {
-  const document = /** @type {Document} */ (get(element, "ownerDocument"))
+  const document = documentOf(element)
   return (
     call(element, "closest", "[data-live-animate]") !== null &&
     typeof get(document, "startViewTransition") === "function" &&
@@ -31,7 +31,7 @@ export function animates(element) {
 
 /** Calls `paint` when the browser has captured the old state. @param {Element} element @param {() => void} paint */
 export function animate(element, paint) {
-  const document = /** @type {Document} */ (get(element, "ownerDocument"))
+  const document = documentOf(element)
   show(element, "data-live-moving", "")
   if (waiting) return void latest.set(element, waiting.set(element, paint))
   if (!styled.has(document)) addRules(document)

@@ -3,7 +3,7 @@
  * page is visible. Rows that are marked stay so while the user looks; those that arrive under the user's eyes are not.
  */
 
-import {attribute, call, emit, get, show} from "./members.js"
+import {attribute, call, documentOf, emit, get, show} from "./members.js"
 
 const MARK = "data-live-unread"
 const DRAWN = ["realtime:after-add", "realtime:after-morph"]
@@ -12,7 +12,7 @@ export class UnreadRows {
   /** @type {Set<string>} */
   #marked = new Set()
   /** The keys of the rows that need no mark, or have one. @type {Set<string> | null} */
-  #judged = null
+  #known = null
   /** The keys of the rows in view. @type {Set<string>} */
   #inView = new Set()
   #observer
@@ -26,7 +26,7 @@ export class UnreadRows {
     this.element = element
     this.rows = rows
     this.unread = unread
-    this.document = /** @type {Document} */ (get(element, "ownerDocument"))
+    this.document = documentOf(element)
     this.#observer = new IntersectionObserver((entries) => this.#view(entries))
     for (const name of DRAWN) call(element, "addEventListener", name, this.#draw)
     call(this.document, "addEventListener", "visibilitychange", this.#return)
@@ -57,7 +57,7 @@ export class UnreadRows {
   /** A user who returns has not seen what has come meanwhile. */
   #return = () => {
     if (!this.#isVisible) return
-    this.#judged = null
+    this.#known = null
     this.#update()
   }
 
@@ -68,7 +68,7 @@ export class UnreadRows {
       if (key === null) continue
       if (isIntersecting) this.#inView.add(key)
       else this.#inView.delete(key)
-      if (this.#isVisible && this.#judged && !this.#judged.has(key)) this.#judge(key, !isIntersecting)
+      if (this.#isVisible && this.#known && !this.#known.has(key)) this.#decide(key, !isIntersecting)
     }
     this.#look()
   }
@@ -76,11 +76,11 @@ export class UnreadRows {
   #update() {
     const {keys} = this.unread
     if (!keys) return
-    if (!this.#judged) {
-      this.#judged = new Set(this.rows().keys())
+    if (!this.#known) {
+      this.#known = new Set(this.rows().keys())
       this.#marked = new Set(keys)
     } else if (!this.#isVisible) {
-      for (const key of keys) if (!this.#judged.has(key)) this.#judge(key, true)
+      for (const key of keys) if (!this.#known.has(key)) this.#decide(key, true)
     }
     for (const key of this.#marked) if (this.unread.isSeenElsewhere(key)) this.#marked.delete(key)
     for (const [key, row] of this.rows()) this.#mark(key, row)
@@ -88,8 +88,8 @@ export class UnreadRows {
   }
 
   /** @param {string} key @param {boolean} isUnseen */
-  #judge(key, isUnseen) {
-    this.#judged?.add(key)
+  #decide(key, isUnseen) {
+    this.#known?.add(key)
     if (!isUnseen || !this.unread.keys?.includes(key)) return
     this.#marked.add(key)
     const row = this.rows().get(key)
@@ -98,7 +98,7 @@ export class UnreadRows {
 
   /** @param {string} key @param {Element} row */
   #mark(key, row) {
-    if (this.#judged) show(row, MARK, this.#marked.has(key) ? "" : null)
+    if (this.#known) show(row, MARK, this.#marked.has(key) ? "" : null)
   }
 
   /** Tells the server the newest row in view. */

@@ -6,7 +6,7 @@
 import {sentence} from "../protocol/sentences.js"
 import {showErrors} from "./form_errors.js"
 import {parsePage} from "./html.js"
-import {attribute, call, emit, get, isForeignSubmit, set, show} from "./members.js"
+import {attribute, call, documentOf, emit, get, isForeignSubmit, set, show} from "./members.js"
 
 /** Tells realtime.middleware.UploadMiddleware to name the redirect in a header, so that only the browser follows it. */
 const UPLOAD = "X-Realtime-Upload"
@@ -112,7 +112,7 @@ function filesOf(form) {
 function addressOf(form, submitter) {
   const option = (/** @type {string} */ name) => (submitter && attribute(submitter, `form${name}`)) ?? attribute(form, name) ?? ""
   const isPost = option("method").toLowerCase() === "post" && option("enctype").toLowerCase() === "multipart/form-data"
-  const {location} = /** @type {Window} */ (get(get(form, "ownerDocument"), "defaultView"))
+  const {location} = /** @type {Window} */ (get(documentOf(form), "defaultView"))
   const url = new URL(option("action") || location.href, location.href)
   url.hash = ""
   return isPost && ["", "_self"].includes(option("target")) && url.origin === location.origin ? url.href : ""
@@ -139,7 +139,7 @@ function sameForm(form, page) {
   const id = attribute(form, "id")
   const forms = "form[data-live-upload]"
   const all = (/** @type {Document} */ document) => [...call(document, "querySelectorAll", forms)]
-  const place = all(/** @type {Document} */ (get(form, "ownerDocument"))).indexOf(form)
+  const place = all(documentOf(form)).indexOf(form)
   return id ? call(page, "getElementById", id) : all(page)[place] ?? null
 }
 

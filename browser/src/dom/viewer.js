@@ -2,7 +2,7 @@
  * Shows parts of shared rows to some users only: [data-live-if-user], [data-live-unless-user] and [data-live-owner] name them.
  */
 
-import {attribute, call, isForeign, show} from "./members.js"
+import {attribute, isForeign, matchesIn, show} from "./members.js"
 
 const MARKS = "[data-live-if-user], [data-live-unless-user], [data-live-owner]"
 
@@ -16,7 +16,7 @@ export function showAsViewed(row, live) {
   const viewer = attribute(live, "data-live-viewer")
   if (viewer === null) return
   const isNamed = (/** @type {Element} */ element, /** @type {string} */ name) => viewer !== "" && (attribute(element, name) ?? "").split(/\s+/).includes(viewer)
-  for (const element of call(row, "matches", MARKS) ? [row, ...call(row, "querySelectorAll", MARKS)] : call(row, "querySelectorAll", MARKS)) {
+  for (const element of matchesIn(row, MARKS)) {
     if (isForeign(element)) continue // its author must not choose who sees it
     const has = (/** @type {string} */ name) => attribute(element, name) !== null
     const isForOthers = has("data-live-if-user") && !isNamed(element, "data-live-if-user")

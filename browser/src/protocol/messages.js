@@ -76,6 +76,8 @@ export const codes = Object.freeze({
 
 /** WebSocket's code for a connection that has ended without a reason. */
 export const ABNORMAL = 1006
+/** The reason of such an end. */
+export const SILENCE = "The server has not sent anything for too long."
 
 /** @type {Map<number, string>} */
 const names = new Map(Object.entries(codes).map(([name, code]) => [code, name]))
@@ -120,7 +122,7 @@ function keepExact(token) {
 export function valueFormat(name) {
   if (/^[\p{L}\p{N}_]{1,100}$/u.test(name)) return `value:${name}`
   const reason = `The name of a live value is made of letters, digits and underscores: '${name}' cannot be one.`
-  throw new RealtimeError(null, reason, {name: "bad_arguments"})
+  throw badArguments(reason)
 }
 
 /** Returns a copy as JSON has it, with the names in objects sorted. @param {unknown} value @returns {unknown} */
@@ -155,6 +157,9 @@ export class RealtimeError extends Error {
     this.version = version
   }
 }
+
+/** @param {string} reason */
+export const badArguments = (reason) => new RealtimeError(null, reason, {name: "bad_arguments"})
 
 /** Returns a unique id. */
 export function newId() {

@@ -95,10 +95,9 @@ export class HttpTransport {
     this.#request?.abort()
   }
 
-  /** Retires after another transport has taken over: only the replies to calls are still received. */
+  /** Retires after another transport has taken over: only the replies to calls are still received, or that they fail. */
   retire() {
-    const message = this.#handlers?.message ?? (() => {})
-    this.#handlers = {opened() {}, message, renew: () => false, moved() {}, closed() {}}
+    if (this.#handlers) this.#handlers = {...this.#handlers, renew: () => false}
     this.#retired = true
     this.#request?.abort()
     this.#request = null

@@ -7,7 +7,7 @@
  */
 
 import {Acknowledgements, DEFAULT_WINDOW} from "../protocol/flow_control.js"
-import {ABNORMAL, VERSION, codes, isPatched, parseJSON} from "../protocol/messages.js"
+import {ABNORMAL, SILENCE, VERSION, codes, isPatched, parseJSON} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").Transport} Transport */
 /** @typedef {{send: (text: string) => void, closed: (code: number, reason: string) => void}} Port */
@@ -136,7 +136,7 @@ export class Multiplexer {
     const isFull = this.#entries.size >= MAX_SUBSCRIPTIONS
     // A page that was loaded before a deployment may speak an older version than this script.
     if (version < VERSION || token !== undefined || isFull) return this.#reject(page, NEEDS_OWN)
-    if (this.#welcome && this.now() - this.#lastMessage > 2 * this.#heartbeat) this.cut("Nothing was heard from the server.") // the device has slept
+    if (this.#welcome && this.now() - this.#lastMessage > 2 * this.#heartbeat) this.cut(SILENCE) // the device has slept
     page.greeted = true
     page.bytes = 0
     if (this.#welcome) page.port.send(this.#welcome)
@@ -237,7 +237,7 @@ export class Multiplexer {
     this.#cancelWatch = this.after(seconds, () => {
       const rest = 2 * this.#heartbeat - (this.now() - this.#lastMessage)
       if (rest > 0) this.#watch(rest)
-      else this.cut("Nothing was heard from the server.")
+      else this.cut(SILENCE)
     })
   }
 

@@ -2,7 +2,7 @@
  * Selects a transport: the first one on which the server sends welcome, and later a better one when it works again.
  */
 
-import {ABNORMAL} from "../protocol/messages.js"
+import {ABNORMAL, SILENCE} from "../protocol/messages.js"
 
 /** @typedef {import("./websocket.js").TransportHandlers} TransportHandlers */
 /** @typedef {import("./websocket.js").Transport} Transport */
@@ -100,6 +100,8 @@ class FallbackTransport {
   #handlers = null
   /** @type {ReturnType<TransportOption["open"]> | null} */
   #inner = null
+  /** The transport that a better one has replaced; it still receives the replies to its calls. @type {Transport | null} */
+  #retired = null
   #opened = false
   #hello = "" // the last one, which identifies the user if no cookie does
   #greeted = false // by a probe: the server has received hello
@@ -152,7 +154,7 @@ class FallbackTransport {
     const inner = (this.#inner = option.open())
     let received = false
     const failed = (/** @type {number} */ code, /** @type {string} */ reason) => {
-      if (inner !== this.#inner) return
+      if (inner !== this.#inner && inner !== this.#retired) return
       if (received || index + 1 >= this.order.length) return this.#closed(code, reason)
       this.#cancelTimer()
       inner.close()
@@ -173,7 +175,7 @@ class FallbackTransport {
       closed: failed,
     })
     if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, "Nothing was heard from the server."))
+      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, SILENCE))
     }
     inner.open()
   }
@@ -221,6 +223,7 @@ class FallbackTransport {
   #switch(probe, welcome) {
     this.#cancelTimer()
     const old = this.#inner
+    this.#retired = old
     this.#probe = null
     this.#inner = probe
     this.#greeted = true

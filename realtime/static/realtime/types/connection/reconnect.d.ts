@@ -45,5 +45,5 @@ export declare class Monitor {
     /** Returns the delay after a number of failures: random, so that clients do not reconnect together. @param {number} failures */
     delay(failures: number): number;
     /** @param {number} seconds @param {() => void} callback @returns {() => void} cancels */
-    after(seconds: number, callback: () => void): () => void;
+    after: (seconds: number, callback: () => void) => () => void;
 }

@@ -86,6 +86,8 @@ declare class Handle<Seen> {
     close(): void;
     /** @param {Handle<any>} handle */
     static resultSetOf(handle: Handle<any>): ResultSet;
+    /** @param {Handle<any>} handle */
+    static connectionOf(handle: Handle<any>): import("../connection/connection.js").Connection;
     /** Calls the listeners of a handle. @param {Handle<any>} handle */
     static notify(handle: Handle<any>): void;
     /** The newest parameters of a handle, shown or requested. @param {Handle<any>} handle */
@@ -149,11 +151,6 @@ export declare class LiveQuery<T = Row> extends Handle<readonly T[]> {
  * @extends {LiveQuery<T>}
  */
 export declare class Presence<T = Row> extends LiveQuery<T> {
-    #private;
-    /** @param {HandleOptions & {queries: LiveQueries}} options */
-    constructor(options: HandleOptions & {
-        queries: LiveQueries;
-    });
     /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
     set(data: object): void;
 }
@@ -216,7 +213,7 @@ export declare class LiveList<T = Row> extends LiveQuery<T> {
     set(params: Params): void;
     close(): void;
 }
-/** The live queries in use: one subscription for each combination of stream, parameters and format. */
+/** The live queries in use: one subscription for each combination of stream, parameters and format, and one more for presence. */
 export declare class LiveQueries {
     #private;
     connection: import("../connection/connection.js").Connection;

@@ -248,6 +248,8 @@ export declare const codes: Readonly<{
 }>;
 /** WebSocket's code for a connection that has ended without a reason. */
 export declare const ABNORMAL = 1006;
+/** The reason of such an end. */
+export declare const SILENCE = "The server has not sent anything for too long.";
 /**
  * Returns how a client reacts to a code. The range decides, so unknown codes work too.
  *
@@ -293,5 +295,7 @@ export declare class RealtimeError extends Error {
         version?: string;
     });
 }
+/** @param {string} reason */
+export declare const badArguments: (reason: string) => RealtimeError;
 /** Returns a unique id. */
 export declare function newId(): string;
