@@ -108,6 +108,14 @@ describe("presence", () => {
     assert.deepEqual(server.received().map(({stream}) => stream), ["tasks:presence:all"])
   })
 
+  test("ends when it is closed, even if the page still watches the others", () => {
+    const people = queries.openPresence("tasks", {}, {})
+    queries.openPresence("tasks", {}, null)
+    begin()
+    people.close()
+    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}])
+  })
+
   test("can look on", () => {
     queries.openPresence("tasks", {}, null)
     assert.deepEqual(server.received().map(({type}) => type), ["subscribe"])

@@ -115,6 +115,18 @@ describe("a page", () => {
     assert.deepEqual(server.received(), [])
   })
 
+  test("unsubscribes a container that leaves, although its rows cannot be shown", async () => {
+    live(container("1"))
+    document.body.setAttribute("data-live-paused", "")
+    server.frame("e.2", {query: 1, drops: ["1"]})
+    list().children[0].remove = () => {
+      throw new Error("broken")
+    }
+    list().remove()
+    await settled()
+    assert.deepEqual([server.received(), reported], [[{type: "unsubscribe", id: 1}], ["broken"]])
+  })
+
   test("asks anew for a container that gets another token", async () => {
     live(container("1"))
     list().setAttribute("data-live-token", "u")

@@ -176,8 +176,8 @@ class Connection:
         """Release everything after the transport has closed."""
         self.peer.abandon()
         self._events.update_presence()
-        await self.peer.cancel_tasks()
-        await self._hub.detach(self)
+        await self._hub.detach(self)  # first: the server may cancel this
+        await self.peer.ended()
 
     # called by the hub
 

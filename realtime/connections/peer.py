@@ -158,12 +158,12 @@ class Peer:
         """Release everything after the transport has closed."""
         self.session.abandon()
         self._hub.quotas.leave(self.quota)
-
-    async def cancel_tasks(self) -> None:
-        tasks = list(self._tasks.values())
-        for task in tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def ended(self) -> None:
+        """Wait for the end of all tasks."""
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
 
 def _message_bytes(identity: Identity) -> int:

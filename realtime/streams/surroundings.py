@@ -93,5 +93,5 @@ def _zone(name: str) -> Any:
             offset = int(hours) * 60 + int(minutes)
             return timezone.get_fixed_timezone(-offset if name[0] == "-" else offset)
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # zoneinfo reads files with that name
+    except (KeyError, ValueError, OverflowError, OSError):  # zoneinfo reads files with that name
         return None

@@ -236,6 +236,17 @@ async def test_client_that_leaves_does_not_end_the_others(shelf, add):
         await until(lambda: stays.titles())
 
 
+async def test_client_whose_release_is_cancelled_has_gone_too(shelf):
+    client = await WireClient().__aenter__()
+    client.connection.peer.start(asyncio.Event().wait)
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(client.connection.close())
+    await asyncio.sleep(0)
+    closing.cancel()  # as by a server that does not wait for the end of the application
+    await asyncio.wait([closing])
+    assert client.connection not in get_hub().clients
+
+
 async def test_live_query_is_let_go_of_with_its_last_subscriber(shelf, add):
     async with WireClient() as client:
         await client.subscribe("top", id=1, shelf=shelf.pk)

@@ -86,7 +86,7 @@ class TestSurroundings:
         assert make(prefix="/app/", language="de", time_zone="UTC") == ("/app", "de", "UTC")
 
     @pytest.mark.parametrize(
-        "zone", ["Nowhere/At all", "../../etc/passwd", "/etc/passwd", "+x", "+99:99", "-", "a\0b"]
+        "zone", ["Nowhere/At all", "../../etc/passwd", "/etc/passwd", "+x", "+99:99", "+99999999999999:0", "-", "a\0b"]
     )
     def test_what_does_not_exist_is_the_sites_own(self, zone):
         assert make(language="tlh", time_zone=zone) == SITE

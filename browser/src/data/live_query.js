@@ -354,7 +354,7 @@ export class LiveList extends LiveQuery {
   }
 }
 
-/** The live queries in use: one subscription for each combination of stream, parameters and format. */
+/** The live queries in use: one subscription for each combination of stream, parameters and format, and one more for presence. */
 export class LiveQueries {
   /** @type {Map<string, {resultSet: ResultSet, uses: number}>} */
   #inUse = new Map()
@@ -395,7 +395,7 @@ export class LiveQueries {
   openPresence(stream, params, data, everyone = false) {
     const name = everyone ? `${stream}:presence:all` : `${stream}:presence`
     /** @type {Presence<T>} */
-    const presence = new Presence({...this.#optionsOf(name, params, "data"), queries: this})
+    const presence = new Presence({...this.#optionsOf(name, params, "data", data !== null), queries: this})
     if (data) presence.set(data)
     return presence
   }
@@ -416,15 +416,15 @@ export class LiveQueries {
     return new Unread({newest, isLoaded, marker: this.openValue(name, params, "marker"), move, connection})
   }
 
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @returns {HandleOptions} */
-  #optionsOf(stream, params, format) {
-    return {connection: this.connection, stream, params, subscribe: (changed, isNext) => this.#subscribe(stream, changed, format, isNext)}
+  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} [isPresent] whether it marks the user as present, until it is closed @returns {HandleOptions} */
+  #optionsOf(stream, params, format, isPresent = false) {
+    return {connection: this.connection, stream, params, subscribe: (changed, isNext) => this.#subscribe({stream, params: changed, format, isPresent, isNext})}
   }
 
-  /** @param {string} stream @param {Params} params @param {import("../protocol/messages.js").Format} format @param {boolean} isNext @returns {Subscribed} */
-  #subscribe(stream, params, format, isNext) {
+  /** @param {{stream: string, params: Params, format: import("../protocol/messages.js").Format, isPresent: boolean, isNext: boolean}} target @returns {Subscribed} */
+  #subscribe({stream, params, format, isPresent, isNext}) {
     const sent = /** @type {Params} */ (sorted(params)) // a copy: the caller may go on to change a list in it
-    const id = JSON.stringify([stream, sent, format])
+    const id = JSON.stringify([stream, sent, format, isPresent])
     let found = this.#inUse.get(id)
     if (!found) {
       found = {resultSet: new ResultSet({stream, params: sent, format, cursor: null, isNext}), uses: 0}

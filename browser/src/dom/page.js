@@ -141,7 +141,7 @@ export class Page {
     if (!container) return
     this.#containers.delete(element)
     if (container.resultSet.subscription.vouched) this.#vouched.add(container.token)
-    container.release()
+    this.#guarded(() => container.release())
     this.connection.unsubscribe(container.resultSet)
   }
 

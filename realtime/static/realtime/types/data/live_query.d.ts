@@ -213,7 +213,7 @@ export declare class LiveList<T = Row> extends LiveQuery<T> {
     set(params: Params): void;
     close(): void;
 }
-/** The live queries in use: one subscription for each combination of stream, parameters and format. */
+/** The live queries in use: one subscription for each combination of stream, parameters and format, and one more for presence. */
 export declare class LiveQueries {
     #private;
     connection: import("../connection/connection.js").Connection;
