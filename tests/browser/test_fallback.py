@@ -75,6 +75,13 @@ def states(page: Page) -> list[str]:
     return page.evaluate("window.states")
 
 
+def test_text_with_line_separators_of_unicode_arrives(page: Page, board: Board) -> None:
+    board.writer('task = Task.objects.create(project_id=pk, title="one\\u2028two", column="todo")', pk=board.pk)
+
+    expect(page.get_by_text("one\u2028two")).to_be_visible()
+    assert "offline" not in states(page)
+
+
 def test_page_that_falls_back_is_shown_as_live_once_and_stays_so(blocked: Page, desk: Desk, board: Board) -> None:
     page = desk.open_live("ada", board.page(COLUMN), page=blocked)
     with board.writing(STREAM):
