@@ -103,7 +103,8 @@ class JobSaver:
     def finish(self, values: Mapping[str, Any]) -> None:
         """Like `end_soon`, but wait until it is saved, up to `FINISH_SECONDS`."""
         self.end_soon(values)
-        if self._thread is None or _is_in_sqlite_transaction(self._target.name.alias):
+        connection = connections[self._target.name.alias]
+        if self._thread is None or (connection.vendor == "sqlite" and connection.in_atomic_block):
             self._step(is_own=False)
             self._closed.set()  # also for the thread, which waits for this transaction
         elif not self._closed.wait(FINISH_SECONDS):
@@ -152,7 +153,6 @@ class JobSaver:
             self._tried.set()
 
     def _fail(self, error: Exception, *, is_own: bool) -> None:
-        alias = self._target.name.alias
         if not self._tried.is_set() and isinstance(error, DatabaseError) and not self._is_table_there():
             self._refusal = JobError("The table of the jobs does not exist. Run `manage.py migrate realtime`.")
             self._closed.set()
@@ -160,7 +160,7 @@ class JobSaver:
             return
         self._warn("The progress of a job could not be saved; trying again.", exc_info=error)
         if is_own:
-            connections[alias].close()
+            connections[self._target.name.alias].close()
 
     def _is_table_there(self) -> bool:
         try:
@@ -170,11 +170,12 @@ class JobSaver:
 
     def _write(self) -> None:
         if not self._is_running:
-            self.is_cancelled |= self._begin(self.writer)
+            was_cancelled = self._begin(self.writer)
             self._renewed = time.monotonic()
             self._is_running = True
             self._begin = self._resume
-            if self.is_cancelled:
+            if was_cancelled:
+                self.is_cancelled = True
                 self._closed.set()  # the row says so, and nobody holds the lease
                 return
         try:
@@ -189,10 +190,9 @@ class JobSaver:
 
     def _save(self) -> None:
         values = dict(self._values())
-        last = self._last
         self._saved_at = time.monotonic()
-        if last is not None:
-            text_leases.finish_values(self._target, self.writer, {**values, **last})
+        if self._last is not None:
+            text_leases.finish_values(self._target, self.writer, {**values, **self._last})
             self._closed.set()
             return
         is_due = self.is_due
@@ -227,7 +227,3 @@ def _shares_transaction(alias: str) -> bool:
             return True  # only a TestCase's transaction allows a durable block
     except RuntimeError:
         return False
-
-
-def _is_in_sqlite_transaction(alias: str) -> bool:
-    return connections[alias].vendor == "sqlite" and connections[alias].in_atomic_block

@@ -157,7 +157,8 @@ class TextWriter:
 
     def save(self) -> None:
         """Save now, for example before a pause, because new readers see only saved text."""
-        self._is_stopped |= self._draft.save()
+        if self._draft.save():
+            self._stop()
         self._saved_at = time.monotonic()
 
     def _raise_if_stopped(self) -> None:
@@ -170,7 +171,8 @@ class TextWriter:
     def _open(self) -> None:
         get_stop_listener().add(self._draft, self._stop, renews=True)
         with suppress(TextLost):  # the next save raises it
-            self._is_stopped |= self._draft.look()  # somebody may have stopped the text before this process listened
+            if self._draft.look():  # somebody may have stopped the text before this process listened
+                self._stop()
 
     def _close(self) -> None:
         get_stop_listener().remove(self._draft)

@@ -25,6 +25,7 @@ from realtime.actions.text_leases import fail_expired
 from realtime.auth.identity import Identity
 from realtime.models import Change, Job, JobState, TextLease
 from realtime.writers import job_saver
+from realtime.writers.job_run import cancel_job
 from tests.models import Book, Shelf
 from tests.support.waiting import seconds, wait_until
 from tests.support.wire import WireClient, until
@@ -365,6 +366,15 @@ class TestLease:
             wait_until(lambda: "goes on without its row" in caplog.text, what="the warning")
             job.advance()
         assert elsewhere(Job.objects.count) == 0
+        assert elsewhere(TextLease.objects.count) == 0
+
+    def test_a_cancelled_job_that_had_lost_it_ends_as_cancelled(self, ada, elsewhere, quick):
+        with realtime.job(ada, "Import") as job:
+            elsewhere(lambda: cancel_job(job.pk))
+            wait_until(lambda: job.cancelled, what="the cancellation")
+            elsewhere(TextLease.objects.all().delete)  # as when it has expired
+            job.advance()
+        assert stored(elsewhere, "state") == (JobState.CANCELLED,)
         assert elsewhere(TextLease.objects.count) == 0
 
     def test_it_is_renewed_while_the_worker_says_nothing(self, ada, elsewhere, quick):

@@ -16,7 +16,7 @@ from realtime.hub.hub import get_hub
 from realtime.models import TextLease
 from realtime.streams.registry import register, registry
 from realtime.writers.draft import Draft
-from realtime.writers.stop_listener import StopListener
+from realtime.writers.stop_listener import StopListener, get_stop_listener
 from tests.models import Answer, Book
 from tests.support.waiting import seconds
 from tests.support.wire import WireClient, until
@@ -439,6 +439,19 @@ class TestSync:
             out.write("not this")
             raise AssertionError("not reached")
         assert (out.stopped, out.text) == (True, "")
+
+    def test_stop_that_comes_while_the_writer_saves(self, answer, committed, monkeypatch):
+        save = Draft.save
+
+        def stopped_meanwhile(draft):
+            get_stop_listener().stop(draft.writer)  # a message, while the database does not answer
+            return save(draft)
+
+        monkeypatch.setattr(Draft, "save", stopped_meanwhile)
+        with realtime.live_text(answer, "text", save_seconds=0) as out:
+            out.write("half")
+            raise AssertionError("not reached")
+        assert out.stopped
 
     def test_a_second_writer_is_refused(self, answer, committed):
         with realtime.live_text(answer, "text") as out:
