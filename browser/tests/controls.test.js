@@ -271,6 +271,18 @@ describe("a form", () => {
     assert.equal(find("input").value, "")
   })
 
+  test("with data-live-reset keeps the caret in what the user is typing", async () => {
+    open(`<form data-live-call="add" data-live-reset><input name="title"></form>`)
+    const field = find("[name=title]")
+    field.focus()
+    field.value = "First"
+    submit()
+    field.value = "Second"
+    field.setSelectionRange(2, 4, "backward")
+    await answer()
+    assert.deepEqual([field.value, field.selectionStart, field.selectionEnd, field.selectionDirection], ["Second", 2, 4, "backward"])
+  })
+
   test("with data-live-reset keeps what the user has typed since it was sent", async () => {
     open(`<form data-live-call="add" data-live-reset><input name="title"><input name="note"></form>`)
     for (const name of ["title", "note"]) find(`[name=${name}]`).value = "First"

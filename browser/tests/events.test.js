@@ -116,6 +116,19 @@ describe("presence", () => {
     assert.deepEqual(server.received(), [{type: "unsubscribe", id: 1}])
   })
 
+  test("of a page that has watched first ends when it is closed", () => {
+    const own = queries.openPresence("tasks", {}, null)
+    const other = queries.openPresence("tasks", {}, null)
+    begin()
+    own.set({editing: true})
+    own.set({editing: false})
+    server.subscribe()
+    own.close()
+    own.set({editing: true})
+    assert.deepEqual(server.received(), [{type: "unsubscribe", id: 2}])
+    assert.equal(other.state, "live")
+  })
+
   test("can look on", () => {
     queries.openPresence("tasks", {}, null)
     assert.deepEqual(server.received().map(({type}) => type), ["subscribe"])

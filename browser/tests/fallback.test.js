@@ -125,6 +125,17 @@ describe("the choice of a transport", () => {
     assert.deepEqual(last().sent, [HELLO])
   })
 
+  test("sends nothing before its connection is open, even if the token arrives earlier", () => {
+    const transport = open()
+    last().handlers.opened()
+    last().cut()
+    transport.send(HELLO)
+    assert.deepEqual(last().sent, [])
+    last().welcome()
+    assert.deepEqual(heard, ["opened", "moved", "welcome"])
+    assert.deepEqual(last().sent, [HELLO, '{"type":"call"}', '{"type":"subscribe"}'])
+  })
+
   test("is the last one where all others fail, with no more haste", () => {
     open()
     last().cut()

@@ -86,6 +86,17 @@ describe("a live query", () => {
     assert.notEqual(getSnapshot(), before)
   })
 
+  test("is requested again by a new live() after a refusal, even if the refused one is still open", () => {
+    const refused = queries.open("tasks", {})
+    fill()
+    server.say({type: "refused", id: server.query, code: 4214, reason: "No."})
+    const tasks = queries.open("tasks", {})
+    fill({puts: [{key: "1", row: {id: 1}}]})
+    refused.close()
+    assert.deepEqual([tasks.keys, tasks.state, queries.open("tasks", {}).keys], [["1"], "live", ["1"]])
+    assert.deepEqual(server.received(), [])
+  })
+
   test("loses its rows and tells why when it is refused", () => {
     const tasks = queries.open("tasks", {})
     fill({puts: [{key: "1", row: {id: 1}}]})

@@ -154,6 +154,24 @@ describe("a page", () => {
     assert.deepEqual([asked.length, ended.sort()], [2, asked.map(({id}) => id)])
   })
 
+  test("ends all subscriptions of a list with more rows that leaves, although its rows cannot be shown", async () => {
+    const list = container("12", `data-live-token="t" data-live-cursor="e.1" data-live-more="2" data-live-params='{"window": "0:2"}'`)
+    open(list.replace("</ul>", '<li data-live-load><a href="?more=2">More</a></li></ul>'))
+    server.accept()
+    const asked = server.subscribe()
+    server.frame("e.1")
+    document.body.setAttribute("data-live-paused", "")
+    server.frame("e.2", {query: asked[1].id, drops: ["1"]})
+    const element = document.querySelector("ul")
+    element.children[0].remove = () => {
+      throw new Error("broken")
+    }
+    element.remove()
+    await settled()
+    const ended = server.received().flatMap(({type, id}) => (type === "unsubscribe" ? [id] : []))
+    assert.deepEqual([ended.sort(), element.dataset.liveState, reported], [asked.map(({id}) => id), undefined, ["broken"]])
+  })
+
   test("binds nothing that the server has not signed", () => {
     open(container("1", `data-live-params='{"project": 7}' data-live-presence`))
     assert.deepEqual([server.attempts, reported], [[], [

@@ -178,6 +178,18 @@ describe("a list that animates its rows", () => {
     assert.deepEqual(moving(), [false, false])
   })
 
+  test("shows each of two lists in one element", () => {
+    const list = (token) => `<p data-live-key="1">${token}</p><template data-live="tasks" data-live-token="${token}" data-live-cursor="e.1"></template>`
+    ;({document, server} = bindPage(`<main data-live-animate>${list("t")}<hr>${list("u")}</main>`))
+    server.accept()
+    server.subscribe()
+    server.frame("e.1")
+    const pictures = browser()
+    server.frame("e.2", {query: 1, puts: [{key: "2", row: "<p>first</p>", after: "1"}]}, {query: 2, puts: [{key: "2", row: "<p>second</p>", after: "1"}]})
+    for (const paint of pictures) paint()
+    assert.deepEqual([...document.querySelectorAll("p")].map(({textContent}) => textContent), ["t", "first", "u", "second"])
+  })
+
   test("shows it at once for those who want no motion, and where nobody asks", () => {
     open("data-live-animate")
     const pictures = browser({reduced: true})

@@ -255,9 +255,26 @@ export class LiveQuery extends Handle {
  * @extends {LiveQuery<T>}
  */
 export class Presence extends LiveQuery {
+  /** The handle that marks the user as present; null if this one only watches so far. @type {Presence<any> | null} */
+  #marking = null
+  #mark
+
+  /** @param {HandleOptions & {queries: LiveQueries, mark: (() => Presence<any>) | null}} options mark: opens a handle that marks the user as present; null: this one does */
+  constructor({mark, ...options}) {
+    super(options)
+    this.#mark = mark
+  }
+
   /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
   set(data) {
-    Handle.connectionOf(this).present(Handle.resultSetOf(this), data)
+    this.#marking ??= this.#mark ? this.#mark() : this
+    Handle.connectionOf(this).present(Handle.resultSetOf(this.#marking), data)
+  }
+
+  close() {
+    if (this.#marking !== this) this.#marking?.close()
+    this.#marking ??= this
+    super.close()
   }
 }
 
@@ -394,8 +411,9 @@ export class LiveQueries {
   /** @template T @param {string} stream @param {Params} params @param {object | null} data null: only watch @param {boolean} [everyone] @returns {Presence<T>} */
   openPresence(stream, params, data, everyone = false) {
     const name = everyone ? `${stream}:presence:all` : `${stream}:presence`
+    const mark = data === null ? () => this.openPresence(stream, params, {}, everyone) : null
     /** @type {Presence<T>} */
-    const presence = new Presence({...this.#optionsOf(name, params, "data", data !== null), queries: this})
+    const presence = new Presence({...this.#optionsOf(name, params, "data", data !== null), queries: this, mark})
     if (data) presence.set(data)
     return presence
   }
@@ -426,20 +444,21 @@ export class LiveQueries {
     const sent = /** @type {Params} */ (sorted(params)) // a copy: the caller may go on to change a list in it
     const id = JSON.stringify([stream, sent, format, isPresent])
     let found = this.#inUse.get(id)
-    if (!found) {
+    if (!found || found.resultSet.subscription.status === "refused") {
       found = {resultSet: new ResultSet({stream, params: sent, format, cursor: null, isNext}), uses: 0}
       this.#inUse.set(id, found)
       this.connection.subscribe(found.resultSet)
     }
-    found.uses += 1
-    found.resultSet.subscription.isNext &&= isNext
-    const {resultSet} = found
+    const used = found
+    used.uses += 1
+    used.resultSet.subscription.isNext &&= isNext
+    const {resultSet} = used
     let isOpen = true
     const close = () => {
       if (!isOpen) return
       isOpen = false
-      if (--found.uses) return
-      this.#inUse.delete(id)
+      if (--used.uses) return
+      if (this.#inUse.get(id) === used) this.#inUse.delete(id) // else it was refused, and requested again
       this.connection.unsubscribe(resultSet)
     }
     return {resultSet, close}

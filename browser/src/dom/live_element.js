@@ -234,15 +234,18 @@ export class Container {
 
   /** Unbinds the element, with the attributes for binding it again. */
   release() {
-    this.#change.close()
-    this.#flush()
-    this.#link?.close()
-    this.#unread?.close()
-    this.#count()
-    show(this.element, "data-live-state", null)
     const {cursor, fingerprint, params} = this.resultSet.subscription
     const all = this.#resultSets.length > 1 ? this.#windows?.all : undefined // what several windows show is loaded again, as one
-    this.#windows?.close()
+    this.#change.close()
+    try {
+      this.#flush()
+    } finally {
+      this.#link?.close()
+      this.#unread?.close()
+      this.#count()
+      show(this.element, "data-live-state", null)
+      this.#windows?.close()
+    }
     if (attribute(this.element, "data-live-cursor") !== this.#rendered) return // it is of rows that the page has taken from elsewhere
     if (all) show(this.element, "data-live-params", JSON.stringify({...params, [WINDOW]: all}))
     if (all) show(this.element, CHANGED, "")

@@ -11,9 +11,10 @@ const RULES = `
   :root:has([data-live-moving])::view-transition { pointer-events: none }
 `
 
-/** The functions that the next transition calls, by container. @type {Map<Element, () => void> | null} */
+/** The functions that the next transition calls, each with its element: one that has several lists in place has several functions. @typedef {Map<() => void, Element>} Painters */
+/** @type {Painters | null} */
 let waiting = null
-/** The functions of a container's latest transition: it ends an earlier one, whose end must not count. @type {WeakMap<Element, Map<Element, () => void>>} */
+/** The functions of an element's latest transition: it ends an earlier one, whose end must not count. @type {WeakMap<Element, Painters>} */
 const latest = new WeakMap()
 /** @type {WeakSet<Document>} */
 const styled = new WeakSet()
@@ -33,17 +34,17 @@ export function animates(element) {
 export function animate(element, paint) {
   const document = documentOf(element)
   show(element, "data-live-moving", "")
-  if (waiting) return void latest.set(element, waiting.set(element, paint))
+  if (waiting) return void latest.set(element, waiting.set(paint, element))
   if (!styled.has(document)) addRules(document)
-  const painted = (waiting = new Map([[element, paint]]))
+  const painted = (waiting = new Map([[paint, element]]))
   latest.set(element, painted)
   const transition = call(document, "startViewTransition", () => {
     waiting = null
-    for (const each of painted.values()) each()
+    for (const each of painted.keys()) each()
   })
   transition.ready.catch(() => {}) // replaced by another one, or the page is hidden: the rows are shown anyway
   transition.finished.catch(() => {}).then(() => {
-    for (const each of painted.keys()) if (latest.get(each) === painted) show(each, "data-live-moving", null)
+    for (const each of painted.values()) if (latest.get(each) === painted) show(each, "data-live-moving", null)
   })
 }
 

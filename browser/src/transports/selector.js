@@ -103,6 +103,7 @@ class FallbackTransport {
   /** The transport that a better one has replaced; it still receives the replies to its calls. @type {Transport | null} */
   #retired = null
   #opened = false
+  #isOpen = false // of the current transport
   #hello = "" // the last one, which identifies the user if no cookie does
   #greeted = false // by a probe: the server has received hello
   #cancelTimer = () => {}
@@ -131,7 +132,7 @@ class FallbackTransport {
     const isHello = JSON.parse(text).type === "hello"
     if (isHello) this.#hello = text
     if (this.#greeted && isHello) this.#greeted = false
-    else this.#inner?.send(text)
+    else if (this.#isOpen) this.#inner?.send(text) // else all is sent when it opens
   }
 
   close() {
@@ -152,6 +153,7 @@ class FallbackTransport {
   #take(index) {
     const option = this.order[index]
     const inner = (this.#inner = option.open())
+    this.#isOpen = false
     let received = false
     const failed = (/** @type {number} */ code, /** @type {string} */ reason) => {
       if (inner !== this.#inner && inner !== this.#retired) return
@@ -181,6 +183,7 @@ class FallbackTransport {
   }
 
   #begin() {
+    this.#isOpen = true
     if (this.#hello) return this.#handlers?.moved() // the previous transport opened, but carried no messages
     if (!this.#opened) this.#handlers?.opened() // else hello follows when its token has been fetched
     this.#opened = true

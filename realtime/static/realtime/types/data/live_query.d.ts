@@ -151,8 +151,15 @@ export declare class LiveQuery<T = Row> extends Handle<readonly T[]> {
  * @extends {LiveQuery<T>}
  */
 export declare class Presence<T = Row> extends LiveQuery<T> {
+    #private;
+    /** @param {HandleOptions & {queries: LiveQueries, mark: (() => Presence<any>) | null}} options mark: opens a handle that marks the user as present; null: this one does */
+    constructor({ mark, ...options }: HandleOptions & {
+        queries: LiveQueries;
+        mark: (() => Presence<any>) | null;
+    });
     /** Marks the user as present, with data that all other users see. @param {object} data up to 1 KiB as JSON */
     set(data: object): void;
+    close(): void;
 }
 /**
  * A value of a stream.
