@@ -65,10 +65,10 @@ class Upkeep:
                     cursor.execute(BEGIN[connection.vendor])
                     try:
                         _, is_more = prune(cursor)
+                        cursor.execute("COMMIT")
                     except BaseException:
                         cursor.execute("ROLLBACK")
                         raise
-                    cursor.execute("COMMIT")
                     if not is_more:
                         return False
             finally:

@@ -92,7 +92,7 @@ class Client:
         return lambda: refusals.remove(callback) if callback in refusals else None
 
     async def wait_until_live(self) -> None:
-        """Wait until all subscriptions are up to date. Raise `RemoteError` if the server refuses."""
+        """Wait until all subscriptions are up to date. Raise `RemoteError` if the server refuses all of them."""
         await self._connection.wait_until_live()
 
     async def close(self) -> None:

@@ -99,6 +99,9 @@ class Connection:
     def subscribe(self, query: LiveQuery) -> None:
         subscription = query._subscription
         subscription.params, subscription.present = as_json((subscription.params, subscription.present))
+        if self.error is not None:
+            query._end(self.error, drop_rows=False)
+            return
         self._queries[query._subscription] = query
         self._do(self._session.subscribe(query._subscription))
 
@@ -131,8 +134,9 @@ class Connection:
 
     async def wait_until_live(self) -> None:
         while self.state != "live":
-            if self.error is not None:
-                raise self.error
+            refusals = (query.error for query in self._queries.values() if self.state == "refused")
+            if error := self.error or next(filter(None, refusals), None):
+                raise error
             self._changed.clear()
             await self._changed.wait()
 
@@ -142,14 +146,14 @@ class Connection:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._end(RemoteError(None, "The client is closed."))
+        self._lost(1000, "The client is closed.")
 
     # the series of connections
 
     async def _run(self) -> None:
         while self._phase == "opening":
             code, reason = await self._connect()
-            if self._phase in ("opening", "greeting", "ready"):
-                self._do(self._session.lost(code, reason))
+            self._lost(code, reason)
             if self._phase == "waiting":
                 await asyncio.sleep(self._retry + self._delay(self._attempts))
                 if not self._planned:
@@ -157,6 +161,10 @@ class Connection:
                 self._do(self._session.due())
         if self._session.fault is not None:
             self._end(RemoteError(*self._session.fault))
+
+    def _lost(self, code: int, reason: str) -> None:
+        if self._phase in ("opening", "greeting", "ready"):
+            self._do(self._session.lost(code, reason))
 
     @property
     def _phase(self) -> str:

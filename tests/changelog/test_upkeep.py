@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from django.db import connection, transaction
+from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 
 from realtime.changelog import get_changelog, upkeep
@@ -82,6 +86,24 @@ def test_pruning_does_not_wait_for_a_lock(shelf, elsewhere):
     elsewhere.commit()
     log._prune_after_commit()
     assert Change.objects.count() == 1
+
+
+def test_commit_that_fails_leaves_no_transaction_open(tmp_path):
+    name = str(tmp_path / "no_wal.sqlite3")  # in SQLite's own journal mode, a reader blocks the COMMIT
+    writer = ConnectionHandler({"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": name}})["default"]
+    with closing(writer), closing(sqlite3.connect(name, isolation_level=None)) as reader:
+        with writer.cursor() as cursor:
+            cursor.execute("CREATE TABLE log (id)")
+            cursor.execute("INSERT INTO log VALUES (1)")
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT id FROM log").fetchall() == [(1,)]
+        kept = upkeep.Upkeep()
+        kept.after_commit(writer, lambda cursor: (cursor.execute("DELETE FROM log").rowcount, False))
+        assert not writer.connection.in_transaction
+        reader.execute("COMMIT")
+        with writer.cursor() as cursor:
+            cursor.execute("INSERT INTO log VALUES (2)")
+        assert reader.execute("SELECT id FROM log ORDER BY id").fetchall() == [(1,), (2,)]
 
 
 def test_transaction_of_raw_sql_is_not_ended(shelf):

@@ -240,6 +240,28 @@ async def test_client_that_is_closed_ends_everything(server, session, shelf):
     assert closed.value.name == "closed"
 
 
+async def test_client_that_is_closed_is_offline_and_takes_no_more(server, session, shelf):
+    async with connect(server.url, session=session) as client:
+        query = client.subscribe("talk", {"shelf": shelf.pk})
+        await ready(query)
+    assert (client.state, query.state, query.send("hello")) == ("offline", "offline", False)
+    late = client.subscribe("talk", {"shelf": shelf.pk})
+    assert await _all(late) == []
+    for waiting in (ready(late), client.wait_until_live()):
+        with pytest.raises(RemoteError) as closed:
+            await asyncio.wait_for(waiting, seconds(5))
+        assert closed.value.name == "closed"
+    late.close()
+
+
+async def test_client_without_a_query_that_is_let_in_never_becomes_live(server, session):
+    async with connect(server.url, session=session) as client:
+        client.subscribe("shelves")
+        with pytest.raises(RemoteError) as refused:
+            await asyncio.wait_for(client.wait_until_live(), seconds(10))
+        assert (refused.value.name, client.state) == ("forbidden", "refused")
+
+
 class TestEvents:
     @pytest.fixture
     async def talks(self, server, session, shelf):
@@ -356,7 +378,9 @@ class TestTokens:
         async with connect(server.url, token=lambda: given.append(1) or "forged") as client:
             with pytest.raises(RemoteError) as refused:
                 await client.wait_until_live()
-        assert (refused.value.code, len(given)) == (4101, 2)
+            with pytest.raises(RemoteError) as late:
+                await asyncio.wait_for(client.subscribe("books").ready(), seconds(5))
+        assert (refused.value.code, late.value.code, len(given)) == (4101, 4101, 2)
 
 
 class TestLostConnections:
