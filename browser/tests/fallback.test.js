@@ -136,6 +136,16 @@ describe("the choice of a transport", () => {
     assert.deepEqual(last().sent, [HELLO, '{"type":"call"}', '{"type":"subscribe"}'])
   })
 
+  test("waits for a token that is slow, and then for the welcome", () => {
+    const transport = open()
+    last().handlers.opened()
+    clock.pass(8)
+    transport.send(HELLO)
+    assert.deepEqual([names(), last().sent], [["websocket"], [HELLO]])
+    clock.pass(4.1)
+    assert.deepEqual(names(), ["websocket", "sse"])
+  })
+
   test("is the last one where all others fail, with no more haste", () => {
     open()
     last().cut()

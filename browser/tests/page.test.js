@@ -172,6 +172,26 @@ describe("a page", () => {
     assert.deepEqual([ended.sort(), element.dataset.liveState, reported], [asked.map(({id}) => id), undefined, ["broken"]])
   })
 
+  test("reports a frame for two windows once, with the rows of both, also if one is too large for one task", async () => {
+    const list = container("12", `data-live-token="t" data-live-cursor="e.1" data-live-more="2" data-live-params='{"window": "0:2"}'`)
+    open(list.replace("</ul>", '<li data-live-load><a href="?more=2">More</a></li></ul>'))
+    server.accept()
+    const [peek, first] = server.subscribe()
+    server.frame("e.1", {query: peek.id, puts: [{key: "3", row: "<li>3</li>", after: null}]})
+    document.querySelector("a").click()
+    const asked = server.subscribe()
+    const second = asked.find(({params}) => params.window === "2:4")
+    const many = (text) => Array.from({length: 200}, (_, index) => ({key: `n${index}`, row: `<li>${text}</li>`, after: index ? `n${index - 1}` : null}))
+    server.frame("e.2", {query: second.id, puts: many("a")})
+    const rows = () => document.querySelectorAll("[data-live-key]").length
+    while (rows() < 202) await settled()
+    const told = []
+    document.querySelector("ul").addEventListener("realtime:change", ({detail}) => told.push(detail.puts.length))
+    server.frame("e.3", {query: first.id, puts: [{key: "1", row: "<li>one</li>", after: null}]}, {query: second.id, puts: many("b")})
+    while (!told.length) await settled()
+    assert.deepEqual(told, [201])
+  })
+
   test("binds nothing that the server has not signed", () => {
     open(container("1", `data-live-params='{"project": 7}' data-live-presence`))
     assert.deepEqual([server.attempts, reported], [[], [

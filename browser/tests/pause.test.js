@@ -178,6 +178,20 @@ describe("a list that animates its rows", () => {
     assert.deepEqual(moving(), [false, false])
   })
 
+  test("does not keep a row in another list that it left for this one, if it is deleted before", () => {
+    const rows = (key) => `<li data-live-key="${key}">${key}</li>`
+    const html = (token, key, attributes) => `<ul data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" ${attributes}>${rows(key)}</ul>`
+    ;({document, server} = bindPage(html("t", 1, "") + html("u", 2, "data-live-animate")))
+    server.accept()
+    server.subscribe()
+    server.frame("e.1")
+    const pictures = browser()
+    server.frame("e.2", {query: 1, drops: ["1"]}, {query: 2, puts: [put("1", "2")]})
+    server.frame("e.3", {query: 2, drops: ["1"]})
+    for (const paint of pictures) paint()
+    assert.deepEqual([...document.querySelectorAll("ul")].map(({textContent}) => textContent), ["", "2"])
+  })
+
   test("shows each of two lists in one element", () => {
     const list = (token) => `<p data-live-key="1">${token}</p><template data-live="tasks" data-live-token="${token}" data-live-cursor="e.1"></template>`
     ;({document, server} = bindPage(`<main data-live-animate>${list("t")}<hr>${list("u")}</main>`))

@@ -345,9 +345,13 @@ export class Container {
     if (!pending) return
     inTasks(this.#paint(pending), documentOf(this.element), (isDone) => {
       if (this.#pending !== pending) return false
-      if (isDone) this.#pending = null
-      if (isDone && isNow) this.#undispatched = this.#undispatched && this.#windows ? joined({keys: [], change: this.#undispatched}, pending.keys, pending.change).change : pending.change
-      else if (isDone) this.#dispatch(pending.change)
+      if (isDone) {
+        this.#pending = null
+        const earlier = this.#windows && this.#undispatched // of another window in the same frame
+        const {change} = earlier ? joined({keys: [], change: earlier}, pending.keys, pending.change) : pending
+        this.#undispatched = isNow ? change : null
+        if (!isNow) this.#dispatch(change)
+      }
       isNow = false
       return !isPaused(this.element)
     })

@@ -32,6 +32,8 @@ export class Rows {
   #keys
   /** The keys of the rows that the last change has added or altered. @type {Set<string>} */
   #altered = new Set()
+  /** Whether it shows rows that it has left for another container. */
+  #isKeeping = false
 
   /**
    * @param {Element} live a container, or the marker of a list in place
@@ -94,6 +96,7 @@ export class Rows {
    * @returns {Generator<void, string[]>}
    */
   *paint(keys, {puts}) {
+    this.#isKeeping = false
     const rows = this.rows()
     const html = attribute(this.live, "data-live-when-empty")
     const isEmpty = keys.length === 0 && html !== null && !this.isRefused()
@@ -109,7 +112,21 @@ export class Rows {
     if (isEmpty) this.#showPlaceholder(html)
     if (place) moveFocus(this.element, this.rows(), {...place, keys: [...keys]})
     this.#keys = new Set(keys)
+    const others = this.others()
+    this.#isKeeping = others.length > 0 && this.#isLeft()
+    for (const other of others) other.#removeLeft()
     return [...altered]
+  }
+
+  /** Removes the rows that it has left for another container, unless that one still waits for them. */
+  #removeLeft() {
+    if (!this.#isKeeping) return
+    this.#paintPart([...this.#keys], [])
+    this.#isKeeping = this.#isLeft()
+  }
+
+  #isLeft() {
+    return this.#children().some(([key]) => !this.#keys.has(key))
   }
 
   /** @param {string} html */

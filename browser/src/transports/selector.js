@@ -107,6 +107,8 @@ class FallbackTransport {
   #hello = "" // the last one, which identifies the user if no cookie does
   #greeted = false // by a probe: the server has received hello
   #cancelTimer = () => {}
+  /** Starts waiting for the welcome of the current transport. */
+  #wait = () => {}
   /** @type {Transport | null} */
   #probe = null
   #probeSeconds = FIRST_PROBE_SECONDS
@@ -130,6 +132,7 @@ class FallbackTransport {
   /** @param {string} text */
   send(text) {
     const isHello = JSON.parse(text).type === "hello"
+    if (isHello && this.#isOpen && !this.#hello) this.#wait()
     if (isHello) this.#hello = text
     if (this.#greeted && isHello) this.#greeted = false
     else if (this.#isOpen) this.#inner?.send(text) // else all is sent when it opens
@@ -167,6 +170,7 @@ class FallbackTransport {
       message: (text) => {
         if (!received) {
           received = true
+          this.#wait = () => {}
           this.#cancelTimer()
           this.#arrived(option, text)
         }
@@ -176,15 +180,18 @@ class FallbackTransport {
       moved() {},
       closed: failed,
     })
-    if (index + 1 < this.order.length) {
-      this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, SILENCE))
+    this.#wait = () => {
+      this.#cancelTimer()
+      if (index + 1 < this.order.length) this.#cancelTimer = this.selector.after(PATIENCE_SECONDS, () => failed(ABNORMAL, SILENCE))
     }
+    this.#wait()
     inner.open()
   }
 
   #begin() {
     this.#isOpen = true
     if (this.#hello) return this.#handlers?.moved() // the previous transport opened, but carried no messages
+    this.#cancelTimer() // hello may wait for a token
     if (!this.#opened) this.#handlers?.opened() // else hello follows when its token has been fetched
     this.#opened = true
   }
