@@ -6,6 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ from realtime.queries.audiences import ANYONE, Anyone, AudienceReader, Audiences
 from realtime.queries.membership import ALL_ROWS, AllRows
 from realtime.queries.row_reader import in_chunks
 from realtime.streams.keys import (
+    cleaned,
     comparable,
     comparable_key,
     key_names,
@@ -24,7 +26,6 @@ from realtime.streams.keys import (
     key_text,
     parse_key,
     stored,
-    target,
 )
 from realtime.streams.relations import Dependency, concrete
 from realtime.streams.stream import ModelStream
@@ -253,7 +254,7 @@ class Expansion:
             found += self._read(dependency.lookup, parsed, limit, within)
         if pointed:
             field: Any = dependency.model._meta.get_field(dependency.points)
-            convert = (dependency.near._meta.pk if dependency.near else target(field)).to_python
+            convert = partial(cleaned, dependency.near._meta.pk if dependency.near else field)
             found += self._read(dependency.origin, _parsed(pointed, convert, dependency.model), limit, within)
         return ALL_ROWS if len(found) > limit else found
 

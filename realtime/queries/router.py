@@ -115,7 +115,8 @@ class StreamIndex:
         query.store(present)
         if changed.removed:
             self._forget(query, changed.removed)
-        for key in changed.added:
+        # a row that is left may have the same key but for its case, and so be forgotten too
+        for key in query.members if changed.removed and not isinstance(present, Members) else changed.added:
             self._holders.add(self._same_key(key), query)
         if self._path is not None and query.planner.looks_around != self._looked_around.get(query):
             self._remove(query)

@@ -17,6 +17,7 @@ import msgspec
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.backends.utils import format_number
 from django.db.models import BooleanField, CompositePrimaryKey, DecimalField, FloatField, IntegerField, Model
 
 MAX_INTEGER = 2**63 - 1  # what every database can hold
@@ -35,10 +36,14 @@ def key_text(value: Any) -> str:
         return "".join(value)  # a safe string, or another kind of str
     if isinstance(value, tuple | list):
         return msgspec.json.encode([key_text(item) for item in value]).decode()
+    if isinstance(value, float | Decimal):
+        value = value or abs(value)  # of minus zero
     if isinstance(value, datetime.datetime) and value.tzinfo:
-        value = value.astimezone(datetime.UTC)
+        with suppress(OverflowError):  # near the first or the last moment that Python has
+            value = value.astimezone(datetime.UTC)
     elif isinstance(value, Decimal):
-        return format(value.normalize(), "f")
+        text = format(value, "f")  # normalize() would round it to 28 digits
+        return text.rstrip("0").rstrip(".") if "." in text else text
     elif isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode()
     return str(value)
@@ -99,7 +104,13 @@ def parse_key(model: type[Model], text: str) -> Any:
 
 
 def _converted(field: Any, value: Any) -> Any:
-    value = target(field).to_python(value)
+    field = target(field)
+    try:
+        value = field.to_python(value)
+        if isinstance(value, Decimal) and getattr(field, "max_digits", None):
+            format_number(value, field.max_digits, field.decimal_places)  # as Django does for some databases
+    except ArithmeticError:  # too large for the field, or for Python's own type
+        raise ValueError from None
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise ValueError
     return value

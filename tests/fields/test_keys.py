@@ -6,9 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.db.models import DurationField
 
-from realtime.streams.keys import key_text, parse_key
+from realtime.streams.keys import cleaned, key_text, parse_key
 from tests.fields.models import Day, Host, Kind, Long, Moment, Price, Slot
+from tests.shapes.models import Slug
+from tests.support.upserts import upsert
 
 pytestmark = pytest.mark.databases
 
@@ -44,3 +49,52 @@ class TestKeys:
 
     def test_text_is_read_back_as_the_key(self, model):
         assert [parse_key(model, key_text(key)) for key in KEYS[model]] == KEYS[model]
+
+
+class TestTexts:
+    def test_decimals_of_many_digits_have_texts_of_their_own(self):
+        one, other = (Decimal(f"{10**39 + number}.50") for number in range(2))
+        assert key_text(one) == f"{10**39}.5"
+        assert key_text(other) == f"{10**39 + 1}.5"
+
+    def test_minus_zero_has_the_text_of_zero(self):
+        assert key_text(Decimal("-0.00")) == key_text(Decimal("0.0")) == "0"
+        assert key_text(-0.0) == key_text(0.0) == "0.0"
+
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            datetime.datetime.min.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=14))),
+            datetime.datetime.max.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=-12))),
+        ],
+    )
+    def test_moment_that_is_out_of_range_in_utc_has_a_text(self, moment):
+        assert key_text(moment) == str(moment)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("text", ["123456", "1e999999", "1e9999999", "Infinity"])
+    def test_decimal_that_no_row_can_have_is_no_key(self, text):
+        with pytest.raises((ValueError, ValidationError)):
+            parse_key(Price, text)
+
+    def test_duration_out_of_range_is_no_value(self):
+        with pytest.raises((ValueError, ValidationError)):
+            cleaned(DurationField(), "999999999999 00:00:00")
+
+
+@pytest.mark.skipif(connection.vendor == "mysql", reason="the two keys are one")
+def test_row_whose_key_differs_in_case_from_that_of_a_deleted_one_leaves(desk):
+    Slug.objects.bulk_create([Slug(code="a", title="here"), Slug(code="A", title="here")])
+    stream = desk.stream(
+        Slug,
+        lambda self, title: Slug.objects.filter(title=title).order_by("pk"),
+        fields=["code"],
+        partition_by=["title"],
+    )
+    seen = desk.watch(stream, title="here")
+    Slug.objects.filter(pk="a").delete()
+    desk.tick()
+    upsert(Slug(code="A", title="there"), fields=["title"], on="code")  # which logs no old title
+    desk.tick()
+    assert seen.rows == {}

@@ -1,9 +1,13 @@
 """Related rows: a change refreshes the rows that show them, in each live query that has one, and in no other."""
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import Count
 
+from realtime.changelog.base import LoggedChange
+from realtime.models import Change
+from realtime.queries.expansion import Expansion, by_model
 from tests.shapes.desk import Desk, Seen, statements
 from tests.shapes.models import (
     BookCafe,
@@ -323,6 +327,13 @@ class TestGenericRelations:
         assert sent(desk, lives) == [["a"], ["b"], None]
         remark.delete()
         assert sent(desk, lives) == [None, ["b"], None]
+
+    def test_logged_key_beyond_integers_is_of_no_row(self, desk):
+        stream = desk.stream(Card, lambda self: Card.objects.all(), depends_on=["remarks"])
+        kind = ContentType.objects.get_for_model(Card)
+        routing = {"object_id": ["123456789012345678901"], "content_type": [str(kind.pk)]}  # of a field for text
+        change = LoggedChange(1, "shapes.remark", "1", Change.Kind.UPDATE, routing)
+        assert Expansion(stream).expand(by_model([change]), 1000).changes == []
 
 
 def test_two_rows_that_change_at_once_on_both_ends(desk, lanes):
