@@ -178,6 +178,17 @@ describe("a list that animates its rows", () => {
     assert.deepEqual(moving(), [false, false])
   })
 
+  test("shows nothing new if it is paused before the transition starts", () => {
+    open("data-live-animate")
+    const pictures = browser()
+    frame({puts: [put("3", "2")]})
+    page.pause()
+    pictures[0]()
+    assert.deepEqual([text(), page.held, told], ["1 2", 1, []])
+    page.resume()
+    assert.deepEqual([text(), page.held, told.length], ["1 2 3", 0, 1])
+  })
+
   test("does not keep a row in another list that it left for this one, if it is deleted before", () => {
     const rows = (key) => `<li data-live-key="${key}">${key}</li>`
     const html = (token, key, attributes) => `<ul data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" ${attributes}>${rows(key)}</ul>`

@@ -27,7 +27,7 @@ from realtime.capture.rows import (
     routing_of,
 )
 from realtime.capture.statement import log_failure_once
-from realtime.capture.tables import Column, Link, Routing, Table, with_parents
+from realtime.capture.tables import Column, Link, Routing, Table, database_of, with_parents
 from realtime.changelog import get_changelog
 from realtime.changelog.base import NewChange, rereads
 
@@ -59,12 +59,21 @@ def unwatch() -> None:
     _databases.clear()
 
 
-def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields: Any = None, **kwargs: Any) -> None:
-    written: set[str] | None = None
-    if not created and update_fields is not None:
-        written = {getattr(sender._meta.get_field(name), "attname", name) for name in update_fields}
+# projects send these signals too, with fewer arguments than Django
 
+
+def _saved(
+    sender: Any,
+    instance: Any,
+    created: bool = False,
+    using: str | None = None,
+    update_fields: Any = None,
+    **kwargs: Any,
+) -> None:
     def changes(table: Table) -> Iterator[NewChange]:
+        written: set[str] | None = None
+        if not created and update_fields is not None:
+            written = {getattr(sender._meta.get_field(name), "attname", name) for name in update_fields}
         if written and written <= table.untracked:
             return
         moved = written is None or not written.isdisjoint(table.columns)
@@ -79,7 +88,7 @@ def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields:
     _record(sender, using, changes)
 
 
-def _deleted(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
+def _deleted(sender: Any, instance: Any, using: str | None = None, **kwargs: Any) -> None:
     def changes(table: Table) -> Iterator[NewChange]:
         for own in table.own:
             # the instance's values may differ from those of its row
@@ -91,7 +100,13 @@ def _deleted(sender: Any, instance: Any, using: str, **kwargs: Any) -> None:
 
 
 def _m2m_changed(
-    sender: Any, instance: Any, action: str, model: Any, pk_set: Collection[Any] | None, using: str, **kwargs: Any
+    sender: Any,
+    instance: Any,
+    action: str = "",
+    model: Any = None,
+    pk_set: Collection[Any] | None = None,
+    using: str | None = None,
+    **kwargs: Any,
 ) -> None:
     if not action.startswith("post_"):
         return
@@ -112,8 +127,9 @@ def _m2m_changed(
     _record(sender, using, changes)
 
 
-def _record(sender: Any, using: str, changes: Callable[[Table], Iterator[NewChange]]) -> None:
-    if using not in _databases:
+def _record(sender: Any, using: str | None, changes: Callable[[Table], Iterator[NewChange]]) -> None:
+    alias = using or database_of(sender)
+    if alias not in _databases:
         return
     found: list[NewChange] = []
     for table in (_tables[member] for member in with_parents(sender) if member in _tables):
@@ -126,7 +142,7 @@ def _record(sender: Any, using: str, changes: Callable[[Table], Iterator[NewChan
             log_failure_once(table, error)
             others = table.labels
         found += rereads(others)
-    get_changelog(using).append(list({repr(change): change for change in found}.values()))  # each once
+    get_changelog(alias).append(list({repr(change): change for change in found}.values()))  # each once
 
 
 def _key(table: Table, instance: Any) -> str:

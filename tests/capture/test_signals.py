@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F
-from django.db.models.signals import post_delete
+from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.db.models.sql import compiler
 from django.test import TestCase, override_settings
 
@@ -195,6 +195,16 @@ class TestHarmless:
         monkeypatch.setattr(signals, "_key", lambda *args: 1 / 0)
         book.save()
         assert log.of(Book) == REREAD
+
+    @pytest.mark.parametrize(
+        "said", [{}, {"created": False, "using": "default", "update_fields": ["pk", "no_field"]}, {"using": None}]
+    )
+    def test_signal_of_a_project_may_say_less_or_more_than_djangos(self, book, log, said):
+        for signal in (post_save, post_delete, m2m_changed):
+            sender = Book.tags.through if signal is m2m_changed else Book
+            signal.send(sender=sender, instance=book, **said)
+        assert log.keys(Book) <= {"", str(book.pk)}
+        assert log.of(Book)
 
     def test_no_on_commit_hook_is_added(self, shelf):
         with TestCase.captureOnCommitCallbacks() as callbacks:

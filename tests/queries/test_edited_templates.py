@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.template import engines
 from django.test import RequestFactory

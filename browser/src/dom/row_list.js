@@ -32,8 +32,11 @@ export class Rows {
   #keys
   /** The keys of the rows that the last change has added or altered. @type {Set<string>} */
   #altered = new Set()
+  #isPainting = false
   /** Whether it shows rows that it has left for another container. */
   #isKeeping = false
+  /** Whether others may have left rows for this one. */
+  #isAwaiting = false
 
   /**
    * @param {Element} live a container, or the marker of a list in place
@@ -96,7 +99,7 @@ export class Rows {
    * @returns {Generator<void, string[]>}
    */
   *paint(keys, {puts}) {
-    this.#isKeeping = false
+    this.#isPainting = true
     const rows = this.rows()
     const html = attribute(this.live, "data-live-when-empty")
     const isEmpty = keys.length === 0 && html !== null && !this.isRefused()
@@ -112,21 +115,15 @@ export class Rows {
     if (isEmpty) this.#showPlaceholder(html)
     if (place) moveFocus(this.element, this.rows(), {...place, keys: [...keys]})
     this.#keys = new Set(keys)
-    const others = this.others()
-    this.#isKeeping = others.length > 0 && this.#isLeft()
-    for (const other of others) other.#removeLeft()
+    this.#isPainting = false
+    if (this.#isAwaiting) for (const other of this.others()) other.#removeLeft()
+    this.#isAwaiting = false
     return [...altered]
   }
 
   /** Removes the rows that it has left for another container, unless that one still waits for them. */
   #removeLeft() {
-    if (!this.#isKeeping) return
-    this.#paintPart([...this.#keys], [])
-    this.#isKeeping = this.#isLeft()
-  }
-
-  #isLeft() {
-    return this.#children().some(([key]) => !this.#keys.has(key))
+    if (this.#isKeeping && !this.#isPainting) this.#paintPart([...this.#keys], [])
   }
 
   /** @param {string} html */
@@ -196,7 +193,9 @@ export class Rows {
   #leave(rows, wanted) {
     const gone = this.#children().filter(([key, row]) => !(wanted.has(key) && rows.get(key) === row))
     const awaited = gone.length ? this.#collect((other) => other.#awaited()) : new Map()
-    return new Set(gone.filter(([key]) => !awaited.has(key)).map(([, row]) => row))
+    const leaving = gone.filter(([key]) => !awaited.has(key)).map(([, row]) => row)
+    this.#isKeeping = leaving.length < gone.length
+    return new Set(leaving)
   }
 
   /** @param {string} html @param {string} key */
@@ -267,7 +266,9 @@ export class Rows {
   /** The keys of rows that are not painted yet. @returns {[string, true][]} */
   #awaited() {
     const rows = this.rows()
-    return this.wanted().filter((key) => !rows.has(key) && !this.#keys.has(key)).map((key) => [key, true])
+    const keys = this.wanted().filter((key) => !rows.has(key) && !this.#keys.has(key))
+    this.#isAwaiting ||= keys.length > 0
+    return keys.map((key) => [key, true])
   }
 
   /** The rows that are not removed yet. */
