@@ -209,8 +209,14 @@ class Connection:
     async def _new_token(self) -> str | None:
         if not callable(self._token):
             return self._token
-        token = self._token()
-        return await token if inspect.isawaitable(token) else token
+        try:
+            token = self._token()
+            return await token if inspect.isawaitable(token) else token
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise RuntimeError("The token function was cancelled.") from error  # not this task
 
     async def _receive_all(self, socket: Socket) -> None:
         while self._session.phase in ("greeting", "ready"):

@@ -373,6 +373,20 @@ class TestTokens:
             await until(lambda: len(given) == 2)
             assert client.state == "live"
 
+    async def test_token_function_that_is_cancelled_is_called_again(self, server, shelf, elsewhere):
+        await elsewhere.soon(User.objects.create_user, "ann")
+        called = []
+
+        async def token() -> str:
+            called.append(1)
+            if len(called) == 1:
+                raise asyncio.CancelledError  # as by the end of a task that several callers share
+            return passes.token("ann")
+
+        async with connect(server.url, token=token) as client:
+            await ready(client.subscribe("books", {"shelf": shelf.pk}))
+        assert len(called) == 2
+
     async def test_token_that_is_not_good_is_asked_for_once_more_and_then_given_up(self, server):
         given = []
         async with connect(server.url, token=lambda: given.append(1) or "forged") as client:
