@@ -18,7 +18,7 @@ from realtime.actions import forms
 from realtime.actions.form_html import Layout, render_form, user_of
 from realtime.auth.authorization import open_stream
 from realtime.exceptions import BadParameters, Forbidden, InvalidArguments, NotFound, Stale, UnknownStream
-from realtime.protocol.messages import Scalar
+from realtime.protocol.messages import Params
 from realtime.streams.stream import ModelStream
 
 
@@ -26,7 +26,7 @@ class Subject(msgspec.Struct, frozen=True):
     """The stream, parameters and object that a form names. The view checks all of them."""
 
     stream: str
-    params: dict[str, Scalar]
+    params: Params
     pk: str | None
 
 

@@ -18,6 +18,20 @@ function open(attributes = "") {
 const list = () => document.querySelector("ul")
 const text = () => [...list().children].map(({textContent}) => textContent).join(" ")
 const put = (key, after, content = key) => ({key, row: `<li>${content}</li>`, after})
+/** Opens two lists, the first of which cannot remove its row. */
+function openBroken(attributes) {
+  const list = (token) => `<ul data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" ${attributes}><li data-live-key="1">1</li></ul>`
+  let reported
+  ;({document, server, page, reported} = bindPage(list("t") + list("u")))
+  server.accept()
+  server.subscribe()
+  server.frame("e.1")
+  document.querySelector("li").remove = () => {
+    throw new Error("broken")
+  }
+  return {reported, dropAll: () => server.frame("e.2", {query: 1, drops: ["1"]}, {query: 2, drops: ["1"]})}
+}
+
 const frame = (delta, more = {}) => server.say({type: "frame", log: 0, cursor: "e.2", deltas: [{query: 1, ...delta}], ...more})
 const root = () => document.documentElement
 
@@ -31,6 +45,14 @@ describe("a page that is paused", () => {
     page.resume()
     assert.deepEqual([text(), page.held, list().dataset.liveHeld, root().dataset.realtimeHeld], ["two three", 0, undefined, undefined])
     assert.deepEqual(told, [{puts: ["3", "2"], drops: ["1"], reset: false}])
+  })
+
+  test("shows a list, although another one cannot be shown", () => {
+    const {reported, dropAll} = openBroken("")
+    page.pause()
+    dropAll()
+    page.resume()
+    assert.deepEqual([[...document.querySelectorAll("ul")].map(({textContent}) => textContent), reported], [["1", ""], ["broken"]])
   })
 
   test("forgets what came and went meanwhile", () => {
@@ -176,6 +198,14 @@ describe("a list that animates its rows", () => {
     pictures[1].end()
     await settled()
     assert.deepEqual(moving(), [false, false])
+  })
+
+  test("is shown, although another one in the same transition cannot be", () => {
+    const {reported, dropAll} = openBroken("data-live-animate")
+    const pictures = browser()
+    dropAll()
+    for (const paint of pictures) paint()
+    assert.deepEqual([[...document.querySelectorAll("ul")].map(({textContent}) => textContent), reported], [["1", ""], ["broken"]])
   })
 
   test("shows nothing new if it is paused before the transition starts", () => {

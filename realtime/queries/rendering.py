@@ -81,7 +81,7 @@ class Renderer:
         else:
             name = str(self._stream.get_template_name())
             names, template = ["object", self._stream.model._meta.model_name or "row"], get_template(name)
-        self.look = (format, name, self._stream.surroundings)
+        self.look = (format, self._stream.row_source(format), name, self._stream.surroundings)
         return _html_renderer(self._stream, name, template, names)
 
     def _lazy(self) -> Any:

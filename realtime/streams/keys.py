@@ -16,9 +16,18 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_ipv46_address
 from django.db import connection
 from django.db.backends.utils import format_number
-from django.db.models import BooleanField, CompositePrimaryKey, DecimalField, FloatField, IntegerField, Model
+from django.db.models import (
+    BooleanField,
+    CompositePrimaryKey,
+    DecimalField,
+    FloatField,
+    GenericIPAddressField,
+    IntegerField,
+    Model,
+)
 
 MAX_INTEGER = 2**63 - 1  # what every database can hold
 
@@ -113,6 +122,8 @@ def _converted(field: Any, value: Any) -> Any:
         raise ValueError from None
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise ValueError
+    if isinstance(field, GenericIPAddressField) and value is not None:
+        validate_ipv46_address(value)  # PostgreSQL refuses the statement
     return value
 
 

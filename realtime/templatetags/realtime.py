@@ -565,7 +565,7 @@ def _element(
 
 
 def _json(params: Mapping[str, Any]) -> str:
-    return encode_value(params).decode()
+    return encode_value(params, default=str).decode()
 
 
 def _plain_values(params: Mapping[str, Any]) -> dict[str, Any]:

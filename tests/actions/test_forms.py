@@ -68,7 +68,16 @@ class Closed(Writing):
     form_class = None
 
 
-STREAMS = {"writing": Writing, "permitted": Permitted, "sliced": Sliced, "closed": Closed}
+class Tagged(Writing):
+    def authorize(self, user, shelf, tags):
+        return super().authorize(user, shelf)
+
+    def get_queryset(self, shelf: int, tags: tuple[int, ...] = ()):
+        rows = super().get_queryset(shelf)
+        return rows.filter(tags__in=tags) if tags else rows
+
+
+STREAMS = {"writing": Writing, "permitted": Permitted, "sliced": Sliced, "closed": Closed, "tagged": Tagged}
 
 
 @pytest.fixture(autouse=True)
@@ -297,6 +306,16 @@ class TestPage:
             "/realtime/form/", self.fields(client, html) | sent, headers={"referer": "http://testserver/a/"}
         )
         assert (answer.headers["Location"], Book.objects.get().title) == ("http://testserver/a/", "Dune")
+
+    @pytest.mark.parametrize("given", ["", "tags=tags"])
+    def test_post_takes_parameters_with_several_values(self, client, ann, book, given):
+        tag = Tag.objects.create(name="a")
+        book.tags.add(tag)
+        html = self.render(
+            ann, f'{{% live_form "tagged" book shelf=book.shelf_id {given} %}}', book=book, tags=[tag.pk]
+        )
+        answer = client.post("/realtime/form/", self.fields(client, html) | data(book, title="Emma", tags=[tag.pk]))
+        assert (answer.status_code, Book.objects.get().title) == (302, "Emma")
 
     def test_post_that_is_wrong_shows_the_form_with_what_was_typed(self, client, ann, book):
         html = self.render(ann, '{% live_form "writing" book shelf=book.shelf_id %}', book=book)

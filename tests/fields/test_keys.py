@@ -78,6 +78,11 @@ class TestRefusals:
         with pytest.raises((ValueError, ValidationError)):
             parse_key(Price, text)
 
+    @pytest.mark.parametrize("text", ["here", "10.0.0.256"])
+    def test_text_that_is_no_address_is_no_key(self, text):
+        with pytest.raises(ValidationError):
+            parse_key(Host, text)
+
     def test_duration_out_of_range_is_no_value(self):
         with pytest.raises((ValueError, ValidationError)):
             cleaned(DurationField(), "999999999999 00:00:00")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
+from pathlib import PurePath
 from types import SimpleNamespace
 
 import pytest
@@ -286,6 +287,13 @@ class TestLive:
             "{% live %} cannot put rows of the stream 'books' into <table>: they begin with <tr>, and an HTML parser "
             'puts a <tbody> between them. Say container="tbody", and put <table> around the tag.'
         )
+
+    def test_row_counts_the_unread_rows_of_a_key_of_its_own_class(self, user, shelf, write_row, monkeypatch):
+        monkeypatch.setattr(Book, "code", PurePath("a"), raising=False)
+        write_row('{% load realtime %}<li>{% live_unread "news" shelf=book.code %}</li>')
+        Book.objects.create(shelf=shelf, title="one")
+        html = render('{% live "books" shelf=shelf.pk %}', user, shelf=shelf)
+        assert 'data-live-params="{&quot;shelf&quot;:&quot;a&quot;}"' in html
 
     def test_row_of_two_elements_is_refused(self, user, shelf, write_row):
         write_row("<!-- a row --> <li>{{ book.title }}</li><li>again</li>")

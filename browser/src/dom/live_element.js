@@ -333,7 +333,7 @@ export class Container {
     this.#pending = joined(this.#pending, keys, change)
     if (this.resultSet.error) this.#undispatched = this.#paintAll() // rows that the user may no longer see must not stay
     else if (!isPaused(this.element) && (isLarge || change.isText || !animates(this.element))) this.#show({isNow: true})
-    else if (!isPaused(this.element)) animate(parentOfRows(this.element), () => isPaused(this.element) || this.#flush())
+    else if (!isPaused(this.element)) animate(parentOfRows(this.element), () => isPaused(this.element) || this.connection.safely(() => this.#flush()))
     this.#count()
     this.#link?.update()
     return true

@@ -102,7 +102,7 @@ export class Page {
   }
 
   #resume() {
-    for (const container of this.#containers.values()) container.resume()
+    for (const container of this.#containers.values()) this.#guarded(() => container.resume())
     this.#showState()
   }
 
