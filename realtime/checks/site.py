@@ -118,16 +118,15 @@ def check_middleware(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 @register()
 def check_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E011: an invalid origin. W008: no allowed hosts. W009: origins that may post but not connect."""
-    found: list[CheckMessage] = []
-    for origin in settings.ALLOWED_ORIGINS:
-        if not _is_origin(origin):
-            found.append(
-                Error(
-                    f"REALTIME_ALLOWED_ORIGINS contains {origin!r}, which is not an origin.",
-                    hint='An origin is a scheme and a host without wildcards, such as "https://app.example.org".',
-                    id="realtime.E011",
-                )
-            )
+    found: list[CheckMessage] = [
+        Error(
+            f"REALTIME_ALLOWED_ORIGINS contains {origin!r}, which is not an origin.",
+            hint='An origin is a scheme and a host without wildcards, such as "https://app.example.org".',
+            id="realtime.E011",
+        )
+        for origin in settings.ALLOWED_ORIGINS
+        if not _is_origin(origin)
+    ]
     if not django_settings.ALLOWED_HOSTS and not django_settings.DEBUG:
         found.append(
             Warning(
