@@ -41,7 +41,8 @@ class UploadMiddleware(MiddlewareMixin):
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if "X-Realtime-Upload" not in request.headers or response.status_code not in (301, 302, 303):
+        leads_on = response.status_code in (301, 302, 303) and "Location" in response
+        if "X-Realtime-Upload" not in request.headers or not leads_on:
             return response
         named = HttpResponse(headers={**response.headers, "X-Realtime-Location": response["Location"]})
         for header in ("Location", "Content-Length", "Content-Encoding"):  # of the redirect and its content

@@ -27,6 +27,7 @@ def test_a_redirect_is_named_with_its_cookies_and_the_headers_that_do_not_descri
 
 
 def test_other_answers_and_other_requests_stay_as_they_are():
-    redirect, page = HttpResponseRedirect("/next/"), HttpResponse("errors")
+    redirect, page, nowhere = HttpResponseRedirect("/next/"), HttpResponse("errors"), HttpResponse(status=303)
     assert answer(redirect, {}) is redirect
     assert answer(page, UPLOAD) is page
+    assert answer(nowhere, UPLOAD) is nowhere

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from decimal import InvalidOperation
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -74,7 +75,7 @@ def open_stream(user: Any, name: str, params: Mapping[str, Any], surroundings: S
         raise _refusal(stream, f"Its authorize() or audience() has raised {type(error).__qualname__}.") from None
     except ValidationError as error:
         raise refused_choice(name, error) from None
-    except ValueError:  # a value that the database cannot hold
+    except (ValueError, OverflowError, InvalidOperation):  # a value that the database cannot hold
         raise BadParameters(f"The parameters of the stream {name!r} have values of the wrong type.") from None
     if not allowed:
         raise _refusal(stream, _why(stream, user))

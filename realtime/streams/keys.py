@@ -120,7 +120,7 @@ def _converted(field: Any, value: Any) -> Any:
             format_number(value, field.max_digits, field.decimal_places)  # as Django does for some databases
     except ArithmeticError:  # too large for the field, or for Python's own type
         raise ValueError from None
-    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+    if (isinstance(value, int) and abs(value) > MAX_INTEGER) or (isinstance(value, str) and "\x00" in value):
         raise ValueError
     if isinstance(field, GenericIPAddressField) and value is not None:
         validate_ipv46_address(value)  # PostgreSQL refuses the statement

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from decimal import InvalidOperation
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Permission, User
@@ -98,7 +99,9 @@ def test_every_refusal_has_the_same_message(user, stream, error):
     )
 
 
-@pytest.mark.parametrize("error", [ValueError("secret"), ValidationError("secret")])
+@pytest.mark.parametrize(
+    "error", [ValueError("secret"), ValidationError("secret"), OverflowError("secret"), InvalidOperation("secret")]
+)
 def test_value_that_the_database_cannot_hold_is_a_bad_parameter(user, stream, error):
     def authorize(user, shelf):
         raise error

@@ -78,6 +78,10 @@ class TestRefusals:
         with pytest.raises((ValueError, ValidationError)):
             parse_key(Price, text)
 
+    def test_text_that_postgresql_cannot_hold_is_no_key(self):
+        with pytest.raises(ValueError):  # noqa: PT011 - callers only tell it from other types
+            parse_key(Long, "a\x00b")
+
     @pytest.mark.parametrize("text", ["here", "10.0.0.256"])
     def test_text_that_is_no_address_is_no_key(self, text):
         with pytest.raises(ValidationError):
