@@ -118,17 +118,15 @@ def check_middleware(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 @register()
 def check_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     """E011: an invalid origin. W008: no allowed hosts. W009: origins that may post but not connect."""
-    found: list[CheckMessage] = []
-    for origin in settings.ALLOWED_ORIGINS:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or "*" in origin:
-            found.append(
-                Error(
-                    f"REALTIME_ALLOWED_ORIGINS contains {origin!r}, which is not an origin.",
-                    hint='An origin is a scheme and a host without wildcards, such as "https://app.example.org".',
-                    id="realtime.E011",
-                )
-            )
+    found: list[CheckMessage] = [
+        Error(
+            f"REALTIME_ALLOWED_ORIGINS contains {origin!r}, which is not an origin.",
+            hint='An origin is a scheme and a host without wildcards, such as "https://app.example.org".',
+            id="realtime.E011",
+        )
+        for origin in settings.ALLOWED_ORIGINS
+        if not _is_origin(origin)
+    ]
     if not django_settings.ALLOWED_HOSTS and not django_settings.DEBUG:
         found.append(
             Warning(
@@ -151,8 +149,20 @@ def check_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
     return found
 
 
+def _is_origin(origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+        _ = parts.port  # raises an error if it is not a port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and not parts.path.strip("/") and "*" not in origin
+
+
 def _is_own(origin: str, listed: set[str]) -> bool:
-    host = urlsplit(origin.lower()).hostname or ""
+    try:
+        host = urlsplit(origin.lower()).hostname or ""
+    except ValueError:
+        return False
     if "*" in host:  # a wildcard, which only Django's setting supports
         return validate_host(host.removeprefix("*"), django_settings.ALLOWED_HOSTS)
     return origin.lower() in listed or validate_host(host, django_settings.ALLOWED_HOSTS) or django_settings.DEBUG

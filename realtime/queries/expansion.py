@@ -128,6 +128,7 @@ class Expansion:
         self._reader = AudienceReader(stream) if path and not path.column else None
         self.same = {name: comparable(field) for name, field in self._fields.items()}
         self.same_key = comparable_key(stream.model)
+        self._exact_key = comparable_key(stream.model, fold=False)
         self._own = concrete(stream.model)._meta.label_lower
         self._dependencies: defaultdict[str, list[Dependency]] = defaultdict(list)
         for dependency in stream.dependencies():
@@ -149,6 +150,7 @@ class Expansion:
         stayed: dict[str, tuple[Routing, bool]] = {}  # some values must be read from the row; whether it was updated
         unsettled: dict[str, bool] = {}  # whether a row was updated, by key
         silent: dict[str, bool] = {}  # the same for parent rows, which have no partition
+        exact: defaultdict[str, set[str]] = defaultdict(set)  # the keys of these rows, as the database has them
         for change in logged.get(self._own, ()):
             routing = self._routing(change)
             if change.operation == Change.Kind.REREAD:
@@ -157,17 +159,19 @@ class Expansion:
                 rereads.append(Reread(routing, self._take_audiences(routing)))
                 continue
             key, update = self.same_key(change.key), change.operation in UPDATES
-            if routing is not None and not all(routing.values()):
-                stayed[key] = _joined(stayed.get(key), routing, update)
-            elif routing is not None:
+            if routing is not None and all(routing.values()):
                 changes.append(OwnChange(key, routing, update))
+                continue
+            exact[key].add(self._exact_key(change.key))
+            if routing is not None:
+                stayed[key] = _joined(stayed.get(key), routing, update)
             else:
                 unknown = silent if self._is_silent(change) else unsettled
                 unknown[key] = unknown.get(key, False) or update
         for settled in changes:  # one of a row's tables has its partition
             silent.pop(settled.key, None)
         if unsettled or silent or stayed:
-            changes += self._located(silent | unsettled, stayed)
+            changes += self._located(silent | unsettled, stayed, exact)
 
         for label, dependencies in self._dependencies.items():
             if label in logged:
@@ -207,19 +211,26 @@ class Expansion:
     def _is_silent(self, change: LoggedChange) -> bool:
         return change.routing is not None and self._fields.keys().isdisjoint(change.routing)
 
-    def _located(self, keys: Mapping[str, bool], stayed: Mapping[str, tuple[Routing, bool]]) -> Iterator[OwnChange]:
+    def _located(
+        self,
+        keys: Mapping[str, bool],
+        stayed: Mapping[str, tuple[Routing, bool]],
+        exact: Mapping[str, Collection[str]],
+    ) -> Iterator[OwnChange]:
         """Yield changes with an incomplete partition in the log, with the row's current partition."""
-        parsed = _parsed({*keys, *stayed}, lambda key: parse_key(self.stream.model, key), self.stream.model)
-        found = {change.key: change for change in self._read("pk", parsed)}
+        texts = {text for key in (*keys, *stayed) for text in exact[key]}
+        found: defaultdict[str, list[OwnChange]] = defaultdict(list)  # several, as of "a" and "A"
+        for change in self._read("pk", _parsed(texts, partial(parse_key, self.stream.model), self.stream.model)):
+            found[change.key].append(change)
         for key, update in keys.items():
-            change = found.get(key) or OwnChange(key, None, update)
-            yield change._replace(settled=False)
+            for change in found[key] or [OwnChange(key, None, update)]:
+                yield change._replace(settled=False)
         for key, (routing, update) in stayed.items():
-            if key not in found:  # deleted, as another change shows
+            if not found[key]:  # deleted, as another change shows
                 yield OwnChange(key, None, update)
-                continue
-            now: Any = found[key].routing
-            yield OwnChange(key, {name: [*values, *now[name]] for name, values in routing.items()}, update)
+            for change in found[key]:
+                now: Any = change.routing
+                yield OwnChange(key, {name: [*values, *now[name]] for name, values in routing.items()}, update)
 
     def _related(
         self, dependency: Dependency, changes: Sequence[LoggedChange], limit: int, within: Within | None

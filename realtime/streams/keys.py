@@ -146,12 +146,12 @@ def cleaned(field: Any, value: Any) -> Any:
     return _converted(field, value)
 
 
-def comparable_key(model: type[Model]) -> Callable[[str], str]:
+def comparable_key(model: type[Model], *, fold: bool = True) -> Callable[[str], str]:
     """Return a function that normalizes texts of a primary key, which differ by who has logged them."""
     field: Any = model._meta.pk
     if not isinstance(field, CompositePrimaryKey):
-        return comparable(field)
-    parts = [comparable(part) for part in field.fields]
+        return comparable(field, fold=fold)
+    parts = [comparable(part, fold=fold) for part in field.fields]
 
     def convert(text: str) -> str:
         try:
@@ -163,8 +163,11 @@ def comparable_key(model: type[Model]) -> Callable[[str], str]:
     return convert
 
 
-def comparable(field: Any) -> Callable[[str], str]:
-    """Return a function that normalizes texts of this field's values, which differ by who has logged them."""
+def comparable(field: Any, *, fold: bool = True) -> Callable[[str], str]:
+    """Return a function that normalizes texts of this field's values, which differ by who has logged them.
+
+    With `fold`, texts that some database treats as equal become one, by which no row can be read.
+    """
     field = target(field)
     if isinstance(field, IntegerField):
         return str
@@ -176,7 +179,7 @@ def comparable(field: Any) -> Callable[[str], str]:
             return text
         if isinstance(value, datetime.datetime) and value.tzinfo is None and settings.USE_TZ:
             value = value.replace(tzinfo=datetime.UTC)  # as in databases without time zones
-        return _fold(value) if isinstance(value, str) else key_text(value)
+        return _fold(value) if fold and isinstance(value, str) else key_text(value)
 
     return convert
 

@@ -105,7 +105,13 @@ def test_middleware_that_knows_plain(settings):
     )
 
 
-@pytest.mark.parametrize("origin", ["app.example.org", "https://app.example.org/path", "https://*.example.org", ""])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("app.example.org", "https://app.example.org/path", "https://*.example.org", ""),
+        *("https://[example.org", "https://example.org:99999"),
+    ],
+)
 def test_what_is_no_origin(settings, origin):
     settings.REALTIME_ALLOWED_ORIGINS = [origin]
     assert found(check_origins(None)) == ["realtime.E011"]
@@ -125,6 +131,7 @@ def test_no_host(settings):
         ("https://app.example.net:8000", []),
         ("https://elsewhere.example.com", ["realtime.W009"]),
         ("https://*.example.com", ["realtime.W009"]),
+        ("https://[example.com", ["realtime.W009"]),
     ],
 )
 def test_origins_that_may_post_and_not_connect(settings, trusted, ids):

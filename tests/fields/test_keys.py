@@ -103,3 +103,17 @@ def test_row_whose_key_differs_in_case_from_that_of_a_deleted_one_leaves(desk):
     upsert(Slug(code="A", title="there"), fields=["title"], on="code")  # which logs no old title
     desk.tick()
     assert seen.rows == {}
+
+
+def test_row_with_a_capital_key_is_found_although_its_place_is_not_logged(desk):
+    stream = desk.stream(
+        Slug,
+        lambda self, title: Slug.objects.filter(title=title).order_by("pk"),
+        fields=["code"],
+        partition_by=["title"],
+    )
+    seen = desk.watch(stream, title="here")
+    upsert(Slug(code="DE", title="here"), Slug(code="Á", title="here"), fields=["title"], on="code")
+    desk.tick()
+    seen.check()
+    assert len(seen.rows) == 2

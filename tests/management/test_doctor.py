@@ -131,9 +131,10 @@ class TestProbe:
         assert Probe.objects.count() == 0
 
 
-def test_url_is_an_address():
+@pytest.mark.parametrize("url", ["example.org", "https://", "https://[example.org", "https://example.org:99999"])
+def test_url_is_an_address(url):
     with pytest.raises(CommandError, match="--url must be a URL such as"):
-        call_command("realtime_doctor", url="example.org")
+        call_command("realtime_doctor", url=url)
 
 
 class TestNothingIsGoodUnseen:

@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         url = (options["url"] or "").rstrip("/")
-        if url and urlsplit(url).scheme not in ("http", "https"):
+        if url and not _is_address(url):
             raise CommandError("--url must be a URL such as https://example.org.")
         found = []
         for finding in self._findings(url):
@@ -76,3 +76,12 @@ class Command(BaseCommand):
         styles = {Outcome.OK: self.style.SUCCESS, Outcome.BROKEN: self.style.ERROR}
         style = styles.get(finding.state, self.style.WARNING)
         self.stdout.write(f"{style(finding.state.value.ljust(6))}  {finding.what.ljust(20)}  {finding.text}")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises an error if it is not a port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
