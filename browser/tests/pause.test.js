@@ -200,6 +200,25 @@ describe("a list that animates its rows", () => {
     assert.deepEqual(moving(), [false, false])
   })
 
+  test("takes no row from another list once it is paused, and that one keeps none for it", async () => {
+    const html = (token, key, attributes) => `<ul data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" ${attributes}><li data-live-key="${key}">${key}</li></ul>`
+    ;({document, server} = bindPage(html("t", 1, "") + html("u", 2, "data-live-animate")))
+    server.accept()
+    server.subscribe()
+    server.frame("e.1")
+    const pictures = browser()
+    server.frame("e.2", {query: 1, drops: ["1"]}, {query: 2, puts: [put("1", "2")]})
+    const lists = [...document.querySelectorAll("ul")]
+    const texts = () => lists.map(({textContent}) => textContent)
+    lists[1].dataset.livePaused = ""
+    await settled()
+    for (const paint of pictures) paint()
+    assert.deepEqual(texts(), ["", "2"])
+    delete lists[1].dataset.livePaused
+    await settled()
+    assert.deepEqual(texts(), ["", "21"])
+  })
+
   test("is shown, although another one in the same transition cannot be", () => {
     const {reported, dropAll} = openBroken("data-live-animate")
     const pictures = browser()

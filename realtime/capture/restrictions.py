@@ -64,7 +64,7 @@ def _query_restriction(connection: Any, table: Table, event: str) -> Restriction
     if connection.needs_rollback:
         return Restriction.NONE  # the transaction has failed, and so will the statement
     columns = [column.field.column for column in table.own_columns]
-    with closing(connection.connection.cursor()) as cursor:
+    with connection.wrap_database_errors, closing(connection.connection.cursor()) as cursor:
         cursor.execute(SQL, {"table": connection.ops.quote_name(table.name), "event": event, "columns": columns})
         row = cursor.fetchone()
     return Restriction(row[0]) if row else Restriction.NONE

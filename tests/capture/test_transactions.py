@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
 
 from realtime.capture import install, orm
@@ -66,6 +66,25 @@ class TestCommit:
             with connection.cursor() as cursor:
                 cursor.execute(f"ALTER TABLE realtime_elsewhere RENAME TO {table}")
         assert list(Book.objects.values_list("title", flat=True)) == ["a"]
+
+    def test_lost_connection_raises_djangos_error(self, shelves, elsewhere, vendor):
+        if vendor != "postgresql":
+            pytest.skip("nothing is looked up on the connection before the statement")
+        connection.close()
+        connection.ensure_connection()  # on which the table was not looked up
+        process = connection.connection.info.backend_pid
+
+        def end() -> None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+
+        elsewhere(end)
+        try:
+            with pytest.raises(OperationalError):
+                Book.objects.filter(shelf=shelves[0]).update(title="x")
+            assert connection.errors_occurred  # so Django replaces the connection
+        finally:
+            connection.close()
 
     def test_hubs_are_woken_once_by_a_transaction(self, shelves, capture, vendor, monkeypatch):
         if capture == "triggers" and vendor == "postgresql":

@@ -223,6 +223,7 @@ export class Container {
   /** Shows the changes that have waited, unless the element is still paused. */
   resume() {
     if (!isPaused(this.element)) this.#show()
+    if (!isPaused(this.element) && this.content instanceof Rows) this.content.removeLeft() // a list that waited for them may be paused now
     this.#count()
   }
 

@@ -116,13 +116,13 @@ export class Rows {
     if (place) moveFocus(this.element, this.rows(), {...place, keys: [...keys]})
     this.#keys = new Set(keys)
     this.#isPainting = false
-    if (this.#isAwaiting) for (const other of this.others()) other.#removeLeft()
+    if (this.#isAwaiting) for (const other of this.others()) other.removeLeft()
     this.#isAwaiting = false
     return [...altered]
   }
 
   /** Removes the rows that it has left for another container, unless that one still waits for them. */
-  #removeLeft() {
+  removeLeft() {
     if (this.#isKeeping && !this.#isPainting) this.#paintPart([...this.#keys], [])
   }
 
