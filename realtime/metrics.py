@@ -87,7 +87,8 @@ class RealtimeCollector(Collector):
             return
         for report in reports.reports():
             if not report.silent:
-                yield Figures(f"{report.host}:{report.pid}", report.figures, report.figures["counts"])
+                # containers may have equal host names and process numbers
+                yield Figures(f"{report.host}:{report.pid}:{report.id[:8]}", report.figures, report.figures["counts"])
 
     def _families(self, figures: list[Figures]) -> Iterator[Metric]:
         mine = ["process"] if self._everywhere else []

@@ -16,6 +16,7 @@ from realtime.hub import status
 from realtime.hub.counters import get_counters
 from realtime.hub.hub import get_hub
 from realtime.metrics import COUNTERS, GAUGES, LABELLED_GAUGES, RealtimeCollector
+from realtime.models import Process
 from tests.docs.test_examples import example
 from tests.hub.test_status import report
 from tests.models import Shelf
@@ -97,8 +98,19 @@ def test_any_process_tells_of_all_to_those_who_know_the_password(rf, settings):
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
-    assert samples["realtime_clients", ("process", "web:10")] == 2
-    assert samples["realtime_clients", ("process", "web:11")] == 1
-    assert samples["realtime_closes_total", ("code", "timeout"), ("process", "web:10")] == 1
-    assert samples["realtime_subscribers", ("process", "web:10"), ("stream", "top")] == 2
-    assert not any(("process", "web:12") in sample for sample in samples)
+    assert samples["realtime_clients", ("process", "web:10:a")] == 2
+    assert samples["realtime_clients", ("process", "web:11:b")] == 1
+    assert samples["realtime_closes_total", ("code", "timeout"), ("process", "web:10:a")] == 1
+    assert samples["realtime_subscribers", ("process", "web:10:a"), ("stream", "top")] == 2
+    assert not any(("process", "web:12:c") in sample for sample in samples)
+
+
+@pytest.mark.django_db
+def test_containers_with_one_host_name_and_number_have_series_of_their_own():
+    for id, clients in {"a": 2, "b": 1}.items():
+        report(id, clients=clients, counts={})
+    Process.objects.update(host="web", pid=1)
+    registry = CollectorRegistry()
+    registry.register(RealtimeCollector(everywhere=True))
+    assert registry.get_sample_value("realtime_clients", {"process": "web:1:a"}) == 2
+    assert registry.get_sample_value("realtime_clients", {"process": "web:1:b"}) == 1

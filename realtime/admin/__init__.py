@@ -90,7 +90,8 @@ class ProcessAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "realtime/status.html", context)
 
     def _end(self, request: HttpRequest) -> None:
-        connection, user = request.POST.get("connection", "").strip(), request.POST.get("user", "").strip()
+        # NUL, which PostgreSQL does not store, is in no id
+        connection, user = (request.POST.get(name, "").replace("\0", "").strip() for name in ("connection", "user"))
         if connection:
             access.end_connection(connection)
             said = f"The connection {connection} is closed. Its client may reconnect."
