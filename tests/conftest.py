@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -122,10 +123,13 @@ def django_db_setup(
 
 
 @pytest.fixture(autouse=True)
-def _no_lingering() -> Iterator[None]:
-    """A hub of this process ends with its last client, so that no test finds what another has left."""
+def _nothing_by_chance() -> Iterator[None]:
+    """A hub of this process ends with its last client, and no commit prunes the log because its turn has come."""
     # not by `monkeypatch`, which would then be undone after `committed` in every test
-    with mock.patch("realtime.hub.hub.LINGER_SECONDS", 0.0):
+    with (
+        mock.patch("realtime.hub.hub.LINGER_SECONDS", 0.0),
+        mock.patch("realtime.changelog.upkeep.COMMITS_PER_PRUNE", math.inf),
+    ):
         yield
 
 
