@@ -17,7 +17,7 @@ from channels.layers import channel_layers, get_channel_layer
 
 from realtime.changelog.base import origin
 from realtime.hub.pubsub import sender
-from realtime.hub.pubsub.listener import Reception, Subscriber
+from realtime.hub.pubsub.listener import Reception, Subscriber, end
 from realtime.hub.pubsub.outage import Outage, hints_outage
 from realtime.hub.pubsub.sender import Message
 
@@ -98,8 +98,7 @@ class _Membership(Reception):
                 changed.cancel()
             receiving.result()
         finally:
-            receiving.cancel()
-            await asyncio.gather(receiving, return_exceptions=True)
+            await end(receiving)
 
     async def _join(self, layer: Any, channel: str) -> None:
         for name in {subscriber.channel for subscriber in self.subscribers.values()}:
