@@ -3,8 +3,8 @@
  * With --check, fails if any of them differs.
  *
  * The module is one file because storages that hash file names do not rewrite imports inside modules, so that modules of
- * two versions would mix. It is minified, which saves two fifths of what browsers download; they find the sources
- * in its source map, which only developer tools load.
+ * two versions would mix. It is minified, which saves browsers two fifths of the download. Developer tools alone load
+ * the source map, and show the sources by it.
  */
 
 import {execFileSync} from "node:child_process"

@@ -9,6 +9,13 @@ const container = (keys, attributes = 'data-live-token="t" data-live-cursor="e.1
 
 const open = (html) => ({document, page, server, reported} = bindPage(html))
 
+/** Opens a page with a list of two rows and a link to more; the server has accepted the connection. */
+function openMore() {
+  const list = container("12", `data-live-token="t" data-live-cursor="e.1" data-live-more="2" data-live-params='{"window": "0:2"}'`)
+  open(list.replace("</ul>", '<li data-live-load><a href="?more=2">More</a></li></ul>'))
+  server.accept()
+}
+
 /** Opens a page, and takes its containers to the present. */
 function live(html) {
   open(html)
@@ -143,9 +150,7 @@ describe("a page", () => {
   })
 
   test("ends all subscriptions of a list with more rows that gets another token and cursor", async () => {
-    const list = container("12", `data-live-token="t" data-live-cursor="e.1" data-live-more="2" data-live-params='{"window": "0:2"}'`)
-    open(list.replace("</ul>", '<li data-live-load><a href="?more=2">More</a></li></ul>'))
-    server.accept()
+    openMore()
     const asked = server.subscribe()
     server.frame("e.1")
     Object.assign(document.querySelector("ul").dataset, {liveToken: "u", liveCursor: "e.3"})
@@ -155,9 +160,7 @@ describe("a page", () => {
   })
 
   test("ends all subscriptions of a list with more rows that leaves, although its rows cannot be shown", async () => {
-    const list = container("12", `data-live-token="t" data-live-cursor="e.1" data-live-more="2" data-live-params='{"window": "0:2"}'`)
-    open(list.replace("</ul>", '<li data-live-load><a href="?more=2">More</a></li></ul>'))
-    server.accept()
+    openMore()
     const asked = server.subscribe()
     server.frame("e.1")
     document.body.setAttribute("data-live-paused", "")
@@ -173,9 +176,7 @@ describe("a page", () => {
   })
 
   test("reports a frame for two windows once, with the rows of both, also if one is too large for one task", async () => {
-    const list = container("12", `data-live-token="t" data-live-cursor="e.1" data-live-more="2" data-live-params='{"window": "0:2"}'`)
-    open(list.replace("</ul>", '<li data-live-load><a href="?more=2">More</a></li></ul>'))
-    server.accept()
+    openMore()
     const [peek, first] = server.subscribe()
     server.frame("e.1", {query: peek.id, puts: [{key: "3", row: "<li>3</li>", after: null}]})
     document.querySelector("a").click()

@@ -18,14 +18,22 @@ function open(attributes = "") {
 const list = () => document.querySelector("ul")
 const text = () => [...list().children].map(({textContent}) => textContent).join(" ")
 const put = (key, after, content = key) => ({key, row: `<li>${content}</li>`, after})
-/** Opens two lists, the first of which cannot remove its row. */
-function openBroken(attributes) {
-  const list = (token) => `<ul data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" ${attributes}><li data-live-key="1">1</li></ul>`
+/** The HTML of a list with one row. */
+const html = (token, key, attributes = "") => `<ul data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" ${attributes}><li data-live-key="${key}">${key}</li></ul>`
+
+/** Opens a page with several lists, and returns what it reports. */
+function openLists(...lists) {
   let reported
-  ;({document, server, page, reported} = bindPage(list("t") + list("u")))
+  ;({document, server, page, reported} = bindPage(lists.join("")))
   server.accept()
   server.subscribe()
   server.frame("e.1")
+  return reported
+}
+
+/** Opens two lists, the first of which cannot remove its row. */
+function openBroken(attributes) {
+  const reported = openLists(html("t", 1, attributes), html("u", 1, attributes))
   document.querySelector("li").remove = () => {
     throw new Error("broken")
   }
@@ -179,12 +187,7 @@ describe("a list that animates its rows", () => {
   })
 
   test("animates each list of the page that changes", async () => {
-    const rows = (key) => `<li data-live-key="${key}">${key}</li>`
-    const html = (token) => `<ul data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" data-live-animate>${rows(1)}</ul>`
-    ;({document, server} = bindPage(html("t") + html("u")))
-    server.accept()
-    server.subscribe()
-    server.frame("e.1")
+    openLists(html("t", 1, "data-live-animate"), html("u", 1, "data-live-animate"))
     const pictures = browser()
     server.frame("e.2", {query: 1, drops: ["1"]}, {query: 2, puts: [put("2", "1")]})
     const moving = () => [...document.querySelectorAll("ul")].map((each) => each.hasAttribute("data-live-moving"))
@@ -201,11 +204,7 @@ describe("a list that animates its rows", () => {
   })
 
   test("takes no row from another list once it is paused, and that one keeps none for it", async () => {
-    const html = (token, key, attributes) => `<ul data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" ${attributes}><li data-live-key="${key}">${key}</li></ul>`
-    ;({document, server} = bindPage(html("t", 1, "") + html("u", 2, "data-live-animate")))
-    server.accept()
-    server.subscribe()
-    server.frame("e.1")
+    openLists(html("t", 1), html("u", 2, "data-live-animate"))
     const pictures = browser()
     server.frame("e.2", {query: 1, drops: ["1"]}, {query: 2, puts: [put("1", "2")]})
     const lists = [...document.querySelectorAll("ul")]
@@ -239,12 +238,7 @@ describe("a list that animates its rows", () => {
   })
 
   test("does not keep a row in another list that it left for this one, if it is deleted before", () => {
-    const rows = (key) => `<li data-live-key="${key}">${key}</li>`
-    const html = (token, key, attributes) => `<ul data-live="tasks" data-live-token="${token}" data-live-cursor="e.1" ${attributes}>${rows(key)}</ul>`
-    ;({document, server} = bindPage(html("t", 1, "") + html("u", 2, "data-live-animate")))
-    server.accept()
-    server.subscribe()
-    server.frame("e.1")
+    openLists(html("t", 1), html("u", 2, "data-live-animate"))
     const pictures = browser()
     server.frame("e.2", {query: 1, drops: ["1"]}, {query: 2, puts: [put("1", "2")]})
     server.frame("e.3", {query: 2, drops: ["1"]})

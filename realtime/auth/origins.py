@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings as django_settings
 from django.http.request import split_domain_port, validate_host
@@ -43,6 +43,16 @@ def check_origin(*, origin: str | None, host: str | None, forwarded_host: str | 
 def is_listed(origin: str) -> bool:
     """Return whether REALTIME_ALLOWED_ORIGINS contains this origin."""
     return origin.lower() in {allowed.lower().rstrip("/") for allowed in settings.ALLOWED_ORIGINS}
+
+
+def split_http_url(url: str) -> SplitResult | None:
+    """Return the parts of an http or https URL; None for other texts, and for a port that cannot be one."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises an error if it is not a port
+    except ValueError:
+        return None
+    return parts if parts.scheme in _DEFAULT_PORTS else None
 
 
 def _authority(origin: str) -> str:

@@ -16,6 +16,7 @@ from django.http.request import validate_host
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
+from realtime.auth.origins import split_http_url
 from realtime.checks import register
 from realtime.conf import PREFIX, has_middleware, settings
 from realtime.connections.transports.websocket import RealtimeConsumer
@@ -150,12 +151,8 @@ def check_origins(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:
 
 
 def _is_origin(origin: str) -> bool:
-    try:
-        parts = urlsplit(origin)
-        _ = parts.port  # raises an error if it is not a port
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and not parts.path.strip("/") and "*" not in origin
+    parts = split_http_url(origin)
+    return parts is not None and bool(parts.netloc) and not parts.path.strip("/") and "*" not in origin
 
 
 def _is_own(origin: str, listed: set[str]) -> bool:

@@ -28,12 +28,13 @@ from realtime.hub.event_queue import Deliver, EventQueue
 from realtime.hub.executor import FairExecutor
 from realtime.hub.garbage import exempt_startup_objects
 from realtime.hub.live_query_limits import LiveQueryLimits
-from realtime.hub.log_worker import LogWorker, ended
+from realtime.hub.log_worker import LogWorker
 from realtime.hub.pruning import Pruning
 from realtime.hub.pubsub.event_bus import EventBus, TakeText, publish
 from realtime.hub.slow_queries import SlowQueries
 from realtime.hub.subscribers import Client, call_client
 from realtime.hub.text_relay import TextRelay
+from realtime.hub.threads import close_pool
 from realtime.hub.unread import end_unread, unsent_bytes
 from realtime.protocol import codec
 from realtime.protocol.effects import Subscription
@@ -187,7 +188,7 @@ class Hub:
             sweeper.cancel()
             await asyncio.gather(sweeper, return_exceptions=True)
         await asyncio.gather(*(log.close() for log in logs), return_exceptions=True)
-        await asyncio.gather(*(ended(pool) for pool in pools))
+        await asyncio.gather(*(close_pool(pool) for pool in pools))
 
     @property
     def _pools(self) -> list[ElasticPool | FairExecutor]:

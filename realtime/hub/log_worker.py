@@ -22,7 +22,7 @@ from realtime.hub.pacing import Pacing
 from realtime.hub.pubsub.notifications import Waiter
 from realtime.hub.subscribers import Client, Subscribers, call_client
 from realtime.hub.text_relay import TextRelay
-from realtime.hub.threads import LEAVE_SECONDS, ReaderThread
+from realtime.hub.threads import ReaderThread, close_pool
 from realtime.hub.waiting import QueryRequest, WaitingClients
 from realtime.protocol.effects import Subscription
 from realtime.queries.opening import RowsPart
@@ -195,7 +195,7 @@ class LogWorker:
     async def close(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, self._waiter.close(), return_exceptions=True)
-        await ended(self.thread)
+        await close_pool(self.thread)
 
     def costs(self) -> Iterator[tuple[Cost, int]]:
         """Yield the cost of each live query, and its number of subscribers."""
@@ -411,14 +411,3 @@ class LogWorker:
         calls = self._calls.pop(tick.ran)
         stalled, self._stalled = (self.subscribers.clients if self._stalled else ()), False
         frames.send_rest(tick, served, calls=calls, also=stalled)
-
-
-class Pool(Protocol):
-    """A pool that ends with the hub."""
-
-    def close(self) -> list[Future[None]]: ...
-
-
-async def ended(pool: Pool) -> None:
-    if threads := pool.close():
-        await asyncio.wait([asyncio.wrap_future(future) for future in threads], timeout=2 * LEAVE_SECONDS)

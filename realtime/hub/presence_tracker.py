@@ -17,9 +17,8 @@ from weakref import WeakKeyDictionary
 
 from realtime.conf import limits, settings
 from realtime.hub import presence_rows
-from realtime.hub.log_worker import ended
 from realtime.hub.presence_rows import Arrival, Lapsed, Who
-from realtime.hub.threads import ReaderThread
+from realtime.hub.threads import ReaderThread, close_pool
 from realtime.protocol.rate_limit import Bucket
 from realtime.streams.place import Place
 
@@ -132,7 +131,7 @@ class PresenceTracker:
         finally:
             thread, self._task, self._thread = self._thread, None, None
             if thread is not None:
-                await ended(thread)
+                await close_pool(thread)
 
     async def _work(self) -> None:
         async def in_thread(function: Callable[..., Any], *args: Any, **options: Any) -> Any:

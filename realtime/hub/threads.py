@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.db import connections
 from django.db.backends.signals import connection_created
@@ -156,3 +156,15 @@ def _fulfil(future: Future[Result], function: Callable[..., Result], *args: obje
         future.set_result(_work(function, *args))
     except BaseException as error:
         future.set_exception(error)
+
+
+class Pool(Protocol):
+    """Threads that end with the hub, or with a task."""
+
+    def close(self) -> list[Future[None]]: ...
+
+
+async def close_pool(pool: Pool) -> None:
+    """Close a pool, and wait for its threads to end; those that do not are left behind."""
+    if threads := pool.close():
+        await asyncio.wait([asyncio.wrap_future(future) for future in threads], timeout=2 * LEAVE_SECONDS)

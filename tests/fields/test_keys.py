@@ -92,16 +92,21 @@ class TestRefusals:
             cleaned(DurationField(), "999999999999 00:00:00")
 
 
-@pytest.mark.skipif(connection.vendor == "mysql", reason="the two keys are one")
-def test_row_whose_key_differs_in_case_from_that_of_a_deleted_one_leaves(desk):
-    Slug.objects.bulk_create([Slug(code="a", title="here"), Slug(code="A", title="here")])
+def watch_title(desk, title: str):
+    """Watch the slugs with this title, in a stream that is partitioned by it."""
     stream = desk.stream(
         Slug,
         lambda self, title: Slug.objects.filter(title=title).order_by("pk"),
         fields=["code"],
         partition_by=["title"],
     )
-    seen = desk.watch(stream, title="here")
+    return desk.watch(stream, title=title)
+
+
+@pytest.mark.skipif(connection.vendor == "mysql", reason="the two keys are one")
+def test_row_whose_key_differs_in_case_from_that_of_a_deleted_one_leaves(desk):
+    Slug.objects.bulk_create([Slug(code="a", title="here"), Slug(code="A", title="here")])
+    seen = watch_title(desk, "here")
     Slug.objects.filter(pk="a").delete()
     desk.tick()
     upsert(Slug(code="A", title="there"), fields=["title"], on="code")  # which logs no old title
@@ -110,13 +115,7 @@ def test_row_whose_key_differs_in_case_from_that_of_a_deleted_one_leaves(desk):
 
 
 def test_row_with_a_capital_key_is_found_although_its_place_is_not_logged(desk):
-    stream = desk.stream(
-        Slug,
-        lambda self, title: Slug.objects.filter(title=title).order_by("pk"),
-        fields=["code"],
-        partition_by=["title"],
-    )
-    seen = desk.watch(stream, title="here")
+    seen = watch_title(desk, "here")
     upsert(Slug(code="DE", title="here"), Slug(code="Á", title="here"), fields=["title"], on="code")
     desk.tick()
     seen.check()

@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 from realtime.hub.elastic_pool import MAX_LATE, ElasticPool
-from realtime.hub.log_worker import ended
+from realtime.hub.threads import close_pool
 from tests.support.waiting import seconds
 from tests.support.wire import until
 
@@ -17,7 +17,7 @@ async def test_long_work_keeps_its_thread_and_short_work_gets_another():
     assert await asyncio.wrap_future(pool.submit(int, "7")) == 7
     assert not long.done()
     go_on.set()
-    await ended(pool)
+    await close_pool(pool)
 
 
 async def test_work_beyond_the_bound_waits_and_is_done_when_a_thread_is_free():
@@ -35,7 +35,7 @@ async def test_work_beyond_the_bound_waits_and_is_done_when_a_thread_is_free():
     assert len(working) == MAX_LATE + 1
     go_on.release(len(futures))
     assert await asyncio.gather(*futures) == list(range(MAX_LATE + 3))
-    await ended(pool)
+    await close_pool(pool)
 
 
 async def test_error_is_the_callers_and_what_nobody_waits_for_any_more_is_not_done():
@@ -48,4 +48,4 @@ async def test_error_is_the_callers_and_what_nobody_waits_for_any_more_is_not_do
     go_on.set()
     (error,) = await asyncio.gather(asyncio.wrap_future(failed), return_exceptions=True)
     assert (type(error), done) == (ValueError, [])
-    await ended(pool)
+    await close_pool(pool)

@@ -5,7 +5,7 @@
  * action has accepted it. A focused field is not changed before it loses the focus.
  */
 
-import {attribute, call, focused, get, isForeign, show} from "./members.js"
+import {attribute, call, focused, get, isForeign, noteSelection, show} from "./members.js"
 
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
 
@@ -129,19 +129,12 @@ export function sentValues(field) {
 
 /** Resets a form, except the fields that the user has changed since they were sent. @param {HTMLFormElement} form @param {ReturnType<typeof contents>} sent */
 export function resetSent(form, sent) {
-  const changed = sent.filter(({field, content}) => contentOf(field) !== content).map(({field}) => ({field, content: contentOf(field), restoreCaret: noteCaret(field)}))
+  const changed = sent.filter(({field, content}) => contentOf(field) !== content).map(({field}) => ({field, content: contentOf(field), restoreSelection: hasFocus(field) ? noteSelection(field) : () => {}}))
   call(form, "reset")
-  for (const {field, content, restoreCaret} of changed) {
+  for (const {field, content, restoreSelection} of changed) {
     setContent(field, content)
-    restoreCaret()
+    restoreSelection()
   }
-}
-
-/** Notes the caret and the selection in a field, and returns a function that restores them. @param {Field} field */
-function noteCaret(field) {
-  if (field instanceof HTMLSelectElement || !hasFocus(field)) return () => {}
-  const {selectionStart, selectionEnd, selectionDirection} = field
-  return () => selectionStart !== null && field.setSelectionRange(selectionStart, selectionEnd, selectionDirection ?? undefined)
 }
 
 /** Notes that an action has accepted the content of these fields. @param {ReturnType<typeof contents>} fields */

@@ -90,6 +90,13 @@ export function ask(element, type, detail) {
   return call(element, "dispatchEvent", new CustomEvent(type, {bubbles: true, cancelable: true, detail}))
 }
 
+/** Notes the caret or the selection in a field, and returns a function that restores it. @param {Element} element @returns {() => void} */
+export function noteSelection(element) {
+  const field = /** @type {HTMLInputElement} */ (element)
+  const {selectionStart: start, selectionEnd: end, selectionDirection: direction} = field // null or undefined where there is no text
+  return () => typeof start === "number" && field.setSelectionRange(start, end ?? start, direction ?? undefined)
+}
+
 /** Returns the focused element; null if it is only the body. @param {Node} node */
 export function focused(node) {
   const document = documentOf(node)

@@ -2,7 +2,7 @@
  * Reorders nodes with the fewest moves, without moving the node that has the focus or the selection.
  */
 
-import {call, documentOf, focused, get} from "./members.js"
+import {call, documentOf, focused, get, noteSelection} from "./members.js"
 
 /**
  * @param {Node} parent
@@ -94,16 +94,16 @@ function losesScrolling() {
 
 /** @param {ChildNode[]} nodes @returns {() => void} restores the focus without events, because for the page it was never lost */
 function holdFocus(nodes) {
-  const active = /** @type {HTMLInputElement | null} */ (nodes.length ? focused(nodes[0]) : null)
+  const active = /** @type {HTMLElement | null} */ (nodes.length ? focused(nodes[0]) : null)
   const window = active && get(documentOf(active), "defaultView")
   if (!active || !window || !nodes.some((node) => call(node, "contains", active))) return () => {}
-  const [start, end, direction] = active.selectionStart === undefined ? [] : [active.selectionStart, active.selectionEnd, active.selectionDirection]
+  const restoreSelection = noteSelection(active)
   const stop = (/** @type {Event} */ event) => event.stopImmediatePropagation()
   const types = ["blur", "focusout", "focus", "focusin"]
   for (const type of types) window.addEventListener(type, stop, true)
   return () => {
-    active.focus({preventScroll: true})
-    if (typeof start === "number") active.setSelectionRange(start, end ?? start, direction ?? undefined)
+    call(active, "focus", {preventScroll: true})
+    restoreSelection()
     for (const type of types) window.removeEventListener(type, stop, true)
   }
 }

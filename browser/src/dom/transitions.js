@@ -11,8 +11,8 @@ const RULES = `
   :root:has([data-live-moving])::view-transition { pointer-events: none }
 `
 
-/** The functions that the next transition calls, each with its element: one that has several lists in place has several functions. @typedef {Map<() => void, Element>} Painters */
-/** @type {Painters | null} */
+/** Functions that a transition calls, each with its element. An element with several lists in place has several. @typedef {Map<() => void, Element>} Painters */
+/** Those of the next transition. @type {Painters | null} */
 let waiting = null
 /** The functions of an element's latest transition: it ends an earlier one, whose end must not count. @type {WeakMap<Element, Painters>} */
 const latest = new WeakMap()
@@ -34,7 +34,11 @@ export function animates(element) {
 export function animate(element, paint) {
   const document = documentOf(element)
   show(element, "data-live-moving", "")
-  if (waiting) return void latest.set(element, waiting.set(paint, element))
+  if (waiting) {
+    waiting.set(paint, element)
+    latest.set(element, waiting)
+    return
+  }
   if (!styled.has(document)) addRules(document)
   const painted = (waiting = new Map([[paint, element]]))
   latest.set(element, painted)

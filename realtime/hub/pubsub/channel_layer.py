@@ -17,7 +17,7 @@ from channels.layers import channel_layers, get_channel_layer
 
 from realtime.changelog.base import origin
 from realtime.hub.pubsub import sender
-from realtime.hub.pubsub.listener import Reception, Subscriber, end
+from realtime.hub.pubsub.listener import Reception, Subscriber, cancel_and_wait
 from realtime.hub.pubsub.outage import Outage, hints_outage
 from realtime.hub.pubsub.sender import Message
 
@@ -98,7 +98,7 @@ class _Membership(Reception):
                 changed.cancel()
             receiving.result()
         finally:
-            await end(receiving)
+            await cancel_and_wait(receiving)
 
     async def _join(self, layer: Any, channel: str) -> None:
         for name in {subscriber.channel for subscriber in self.subscribers.values()}:

@@ -11,18 +11,17 @@ from realtime.hub.pubsub.outage import Outage
 
 logger = logging.getLogger("realtime.wakeups")
 
+CANCEL_SECONDS = 2.0  # until a task that goes on is cancelled again
 
-AGAIN_SECONDS = 2.0  # until a task that goes on is cancelled again
 
-
-async def end(task: asyncio.Task[Any]) -> None:
+async def cancel_and_wait(task: asyncio.Task[Any]) -> None:
     """Cancel a task until it has ended.
 
     Libraries lose a cancellation now and then: `asyncio.wait_for`, which redis-py uses, does before Python 3.12.
     """
     while not task.done():
         task.cancel()
-        await asyncio.wait([task], timeout=AGAIN_SECONDS)
+        await asyncio.wait([task], timeout=CANCEL_SECONDS)
     await asyncio.gather(task, return_exceptions=True)  # retrieves its exception
 
 
@@ -83,7 +82,7 @@ class Reception:
             del self.subscribers[id(subscriber)]
             if not self.subscribers:
                 task, self._task = self._task, None
-                await end(task)
+                await cancel_and_wait(task)
 
     def _distribute(self, message: Any, *, channel: str | None = None) -> None:
         """Pass a message to the subscribers of its channel, or to all."""

@@ -6,11 +6,11 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from realtime.auth.origins import split_http_url
 from realtime.management.doctor.findings import Broken, Finding, Outcome, broken
 from realtime.management.doctor.layers import checks, logs, tables, wakeups
 from realtime.management.doctor.own_server import own_headers, own_server
@@ -33,7 +33,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         url = (options["url"] or "").rstrip("/")
-        if url and not _is_address(url):
+        parts = split_http_url(url)
+        if url and not (parts and parts.hostname):
             raise CommandError("--url must be a URL such as https://example.org.")
         found = []
         for finding in self._findings(url):
@@ -76,12 +77,3 @@ class Command(BaseCommand):
         styles = {Outcome.OK: self.style.SUCCESS, Outcome.BROKEN: self.style.ERROR}
         style = styles.get(finding.state, self.style.WARNING)
         self.stdout.write(f"{style(finding.state.value.ljust(6))}  {finding.what.ljust(20)}  {finding.text}")
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises an error if it is not a port
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)

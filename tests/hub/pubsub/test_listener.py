@@ -36,7 +36,7 @@ class Losing(Reception):
 
 
 async def test_connection_that_loses_a_cancellation_ends_with_its_last_subscriber(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(listener, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(listener, "CANCEL_SECONDS", 0.01)
     reception = Losing()
     subscriber = Subscriber("channel", lambda message: None, lambda: None, hints_outage("the test"))
     serving = asyncio.create_task(reception.serve(subscriber))
